@@ -1,0 +1,203 @@
+import type { LogHead, Revocation, RevocationReason, RevocationScope } from '@leasehold/core';
+import type { Agent } from '../domain/agent.ts';
+import type { AuditRow, NewAuditEvent } from '../domain/audit-event.ts';
+import type { Credential, SealedValue } from '../domain/credential.ts';
+import type { WrappedDek } from '../domain/dek.ts';
+import type { Grant } from '../domain/grant.ts';
+import type { Lease } from '../domain/lease.ts';
+import type { Operator } from '../domain/operator.ts';
+import type { Tenant } from '../domain/tenant.ts';
+
+/** All that a broker keeps. Implementations pass the one suite in `ports/store.suite.ts`. */
+export interface Store {
+  readonly ledger: Ledger;
+  readonly log: RevocationLog;
+  readonly directory: Directory;
+  readonly listings: Listings;
+  readonly keys: KeyStore;
+  readonly audit: AuditTrail;
+  /** Answers once the store can be read and written. Throws AppError `store_unavailable`. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The one way to change anything. */
+export interface Ledger {
+  /**
+   * One transaction: reads the head of the tenant's log *first*, then what `selection` names, calls `decide`, and applies what it decided, all or nothing.
+   * `decide` is synchronous and pure (it may be called again with fresher facts when the store retries); `now` is the database's wall clock in ms.
+   * When `decide` throws, nothing is written and the error comes out unchanged. Anything else that fails is AppError `store_unavailable`, nothing written.
+   * Resolves after the commit is durable. Audit rows are part of the commit: if they can't be written, nothing is (INV-13).
+   */
+  commit<T>(selection: Selection, decide: (facts: Facts, now: number) => Decision<T>): Promise<Committed<T>>;
+  /**
+   * Marks up to `limit` leases whose time has passed as expired. Book-keeping: validity never waits for it. Returns how many it marked.
+   */
+  sweepExpired(limit: number): Promise<number>;
+}
+
+/** By id, or by the name that is unique among what is not deleted. */
+export type Ref = { readonly id: string } | { readonly name: string };
+
+/** What a decision wants to know. Everything below the tenant is looked up within the tenant: a foreign id is a missing one (INV-14). */
+export interface Selection {
+  /** Undefined only for what stands above tenants (creating one). */
+  readonly tenant: Ref | undefined;
+  readonly agent?: Ref;
+  readonly credential?: Ref;
+  /** `pair`: the active grant of the agent and credential selected above. By id: loads its agent and credential too. */
+  readonly grant?: 'pair' | { readonly id: string };
+  /** Loads its grant, credential and agent too. */
+  readonly lease?: { readonly id: string };
+  /** Highest use batch taken from this sidecar instance. */
+  readonly useBatchesOf?: string;
+  /** How stores with several writers lock what they read: `share` to lend, `update` to change a parent. */
+  readonly lock: 'share' | 'update';
+}
+
+/** What was found; undefined means missing, or not of this tenant. Deleted rows are found by id only. */
+export interface Facts {
+  readonly head: LogHead | undefined;
+  readonly tenant: Tenant | undefined;
+  readonly agent: Agent | undefined;
+  readonly credential: Credential | undefined;
+  readonly grant: Grant | undefined;
+  readonly lease: Lease | undefined;
+  readonly lastUseBatch: number | undefined;
+}
+
+export interface Decision<T> {
+  /** Applied in order. */
+  readonly changes: readonly Change[];
+  /** Appended to the tenant's log after `changes`, in order; each takes the next seq and sets `cutSeq` of the rows it names (a lease's `ended`). */
+  readonly revocations: readonly NewRevocation[];
+  readonly audit: readonly NewAuditEvent[];
+  readonly result: T;
+}
+
+/** `cutSeq` in a put is ignored: only a revocation moves it. Name clashes throw AppError `already_exists`. */
+export type Change =
+  | { readonly put: 'tenant'; readonly row: Tenant }
+  | { readonly put: 'operator'; readonly row: Operator }
+  | { readonly put: 'agent'; readonly row: Agent }
+  | { readonly put: 'credential'; readonly row: Credential }
+  /** Also counts one encryption on its DEK. */
+  | { readonly put: 'value'; readonly row: SealedValue }
+  /** Values of older versions of this credential; all of them when `below` is undefined. */
+  | { readonly drop: 'values'; readonly credentialId: string; readonly below: number | undefined }
+  | { readonly put: 'grant'; readonly row: Grant }
+  | { readonly put: 'lease'; readonly row: Lease }
+  | { readonly put: 'use-batch'; readonly instanceId: string; readonly batchSeq: number };
+
+export interface NewRevocation {
+  readonly scope: RevocationScope;
+  readonly ids: readonly string[];
+  readonly reason: RevocationReason;
+}
+
+export interface Committed<T> {
+  readonly result: T;
+  /** Head of the tenant's log after this commit. */
+  readonly head: LogHead | undefined;
+  /** The database's wall clock, ms, at the commit. */
+  readonly at: number;
+}
+
+/** Per-tenant log of revocations: seq gap-free and in commit order. */
+export interface RevocationLog {
+  /** Heads of these tenants by a read that *begins* after the call (promise 4 hangs on it: never from a cache). Missing tenants are left out. */
+  heads(tenantIds: readonly string[]): Promise<ReadonlyMap<string, LogHead>>;
+  /** Rows with seq > after, in order, at most `limit`. `at` is the commit's wall clock in ms. */
+  after(tenantId: string, after: number, limit: number): Promise<readonly LoggedRevocation[]>;
+  /** Store-wide counter that moves with every change to a tenant, agent, credential or grant. */
+  revision(): Promise<number>;
+  /** Agents whose routes may have changed after `revision`: derived from their tenant, grants and credentials. */
+  agentsChangedAfter(revision: number): Promise<{ readonly revision: number; readonly agentIds: readonly string[] }>;
+}
+
+export interface LoggedRevocation extends Revocation {
+  readonly at: number;
+}
+
+/** Single look-ups outside a decision. */
+export interface Directory {
+  agentByTokenHash(hash: Uint8Array): Promise<{ readonly tenant: Tenant; readonly agent: Agent } | undefined>;
+  operatorByTokenHash(hash: Uint8Array): Promise<Operator | undefined>;
+  /** What `commit` would read, without a decision. */
+  find(selection: Omit<Selection, 'lock'>): Promise<Facts>;
+  /** The agent with every active grant and not-deleted credential it may lease: what routes are made of. */
+  lineageOf(agentId: string): Promise<Lineage | undefined>;
+  sealedValue(credentialId: string, version: number): Promise<SealedValue | undefined>;
+}
+
+export interface Lineage {
+  readonly now: number;
+  readonly tenant: Tenant;
+  readonly agent: Agent;
+  readonly grants: readonly { readonly grant: Grant; readonly credential: Credential }[];
+}
+
+export interface Page {
+  readonly limit: number;
+  /** Opaque, from the page before; undefined for the first. */
+  readonly after: string | undefined;
+}
+
+export interface Listed<T> {
+  readonly items: readonly T[];
+  readonly next: string | undefined;
+}
+
+/** For people. Deleted rows are left out; sorted by name, leases newest first. */
+export interface Listings {
+  tenants(page: Page): Promise<Listed<Tenant>>;
+  agents(tenantId: string, page: Page): Promise<Listed<Agent>>;
+  credentials(tenantId: string, page: Page): Promise<Listed<Credential>>;
+  grants(tenantId: string, page: Page): Promise<Listed<GrantListing>>;
+  /** With what their status is derived from; `live` leaves out what is known to have ended. */
+  leases(tenantId: string, page: Page, live: boolean): Promise<Listed<LeaseListing>>;
+  counts(): Promise<{ readonly liveLeases: number; readonly now: number }>;
+}
+
+export interface GrantListing {
+  readonly grant: Grant;
+  readonly agent: Agent;
+  readonly credential: Credential;
+}
+
+export interface LeaseListing {
+  readonly now: number;
+  readonly lease: Lease;
+  readonly tenant: Tenant;
+  readonly agent: Agent;
+  readonly credential: Credential;
+  readonly grant: Grant;
+}
+
+/** Data-encryption keys, wrapped. */
+export interface KeyStore {
+  /** All generations of a tenant, newest first. */
+  deksOf(tenantId: string): Promise<readonly WrappedDek[]>;
+  dek(id: string): Promise<WrappedDek | undefined>;
+  /** Throws AppError `conflict` when this tenant and generation exist already (another replica was faster). */
+  addDek(dek: WrappedDek): Promise<void>;
+  /** A named broker secret (session key, audit head key), wrapped by the KEK; set once: returns what is stored, which may be another's. */
+  brokerKey(name: string, wrappedIfMissing: () => Promise<Uint8Array>): Promise<Uint8Array>;
+}
+
+/** The hash-chained trail of a tenant. Rows are appended by `Ledger.commit` alone. */
+export interface AuditTrail {
+  /** Rows with seq > after, in order, at most `limit`. */
+  rows(tenantId: string, after: number, limit: number): Promise<readonly AuditRow[]>;
+  /** The newest `limit` rows, oldest first. */
+  newest(tenantId: string, limit: number): Promise<readonly AuditRow[]>;
+  /** What the chain must end with: a MAC over (tenant, seq, hash), kept apart from the rows, so that a cut tail shows. */
+  head(tenantId: string): Promise<AuditHead | undefined>;
+}
+
+export interface AuditHead {
+  readonly seq: number;
+  readonly hash: Uint8Array;
+  /** HMAC-SHA-256 by the broker's audit key over the canonical form. */
+  readonly mac: Uint8Array;
+}

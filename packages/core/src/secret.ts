@@ -45,8 +45,8 @@ export class Secret {
     return shown;
   }
 
-  // What node:util's inspect looks for; by registered symbol, so that core needs no node: import.
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return shown;
+  static {
+    // What node:util's inspect looks for; by registered symbol, so that core needs no node: import.
+    Object.defineProperty(Secret.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: () => shown });
   }
 }

@@ -1,1 +1,11 @@
-export {};
+export * from './listening.ts';
+export * from './log.ts';
+export * from './metrics.ts';
+export * from './ops-server.ts';
+export * from './private-file.ts';
+export * from './program.ts';
+export * from './safe-error.ts';
+export * from './settings.ts';
+export * from './system-clock.ts';
+export * from './unsafe-environment.ts';
+export * from './version.ts';

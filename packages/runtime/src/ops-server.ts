@@ -1,0 +1,39 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { listening } from './listening.ts';
+
+/** Answers whether the process can do its work now; the text names what is missing, and holds nothing secret. */
+export type ReadyCheck = () => Promise<{ readonly ready: boolean; readonly why?: string }>;
+
+export interface OpsServerOptions {
+  readonly host: string;
+  /** 0 means any free one. */
+  readonly port: number;
+  readonly registry: Registry;
+  readonly ready: ReadyCheck;
+}
+
+/**
+ * Plain HTTP for probes and scrapers: `/livez` (the event loop turns), `/readyz` (work can be done), `/metrics` (Prometheus text).
+ * Nothing here is secret and nothing changes state: an agent may call it (THREATS 29). Closes when `ended` aborts.
+ */
+export async function startOpsServer({ host, port, registry, ready }: OpsServerOptions, ended: AbortSignal): Promise<AddressInfo> {
+  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, async (request, response) => {
+    const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+      response.end(request.method === 'HEAD' ? undefined : body);
+    };
+    try {
+      if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, 'only GET and HEAD\n');
+      if (request.url === '/livez') return answer(200, 'ok\n');
+      if (request.url === '/metrics') return answer(200, await registry.metrics(), registry.contentType);
+      if (request.url !== '/readyz') return answer(404, 'try /livez, /readyz or /metrics\n');
+      const state = await ready();
+      return answer(state.ready ? 200 : 503, state.ready ? 'ready\n' : `not ready: ${state.why ?? 'unknown'}\n`);
+    } catch {
+      return answer(500, 'failed\n');
+    }
+  });
+  return listening(server, { host, port, what: 'metrics' }, ended);
+}

@@ -1,0 +1,34 @@
+import { AppError } from '@leasehold/core';
+
+const optionsThatExpose = [
+  '--inspect',
+  '--heapsnapshot-signal',
+  '--heapsnapshot-near-heap-limit',
+  '--heap-prof',
+  '--report-',
+  '--tls-keylog',
+  '--trace-tls',
+  '--insecure-http-parser',
+];
+
+/**
+ * Refuses to start in an environment that turns verification off or writes memory, headers or keys somewhere (INV-8, INV-15).
+ * Throws AppError `invalid_argument` that lists every problem at once.
+ */
+export function refuseUnsafeEnvironment(env: Readonly<Record<string, string | undefined>>, execArgv: readonly string[]): void {
+  const problems: string[] = [];
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== undefined) {
+    problems.push(
+      'NODE_TLS_REJECT_UNAUTHORIZED is set: it turns certificate checks off for the whole process. Unset it; give a private CA to the destination with --ca.',
+    );
+  }
+  for (const name of ['NODE_DEBUG', 'GRPC_TRACE', 'SSLKEYLOGFILE']) {
+    if ((env[name] ?? '') !== '') problems.push(`${name} is set: it can print headers or keys. Unset it.`);
+  }
+  const options = [...(env.NODE_OPTIONS ?? '').split(/\s+/), ...execArgv];
+  for (const option of options) {
+    if (optionsThatExpose.some((bad) => option.startsWith(bad)))
+      problems.push(`Node option ${option} can expose what this process holds. Remove it.`);
+  }
+  if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
+}

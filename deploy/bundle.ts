@@ -1,0 +1,36 @@
+// Builds one file per program into deploy/dist: what an image or a release ships. Node refuses to strip types under node_modules, so releases run bundles.
+import { chmod, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const root = join(import.meta.dirname, '..');
+const out = join(import.meta.dirname, 'dist');
+
+const programs = {
+  'leasehold-broker': 'packages/broker/src/main.ts',
+  'leasehold-sidecar': 'packages/sidecar/src/main.ts',
+  leasehold: 'packages/cli/src/main.ts',
+};
+
+await rm(out, { recursive: true, force: true });
+for (const [name, input] of Object.entries(programs)) {
+  const bundle = await rolldown({
+    input: { [name]: join(root, input) },
+    platform: 'node',
+    logLevel: 'warn',
+    // pino's worker transports and prom-client's cluster mode are not used; both are reached by lazy requires that stay unresolved.
+    external: [/^node:/],
+  });
+  const { output } = await bundle.write({
+    dir: out,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: `${name}-[name].js`,
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    banner: (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : ''),
+  });
+  await bundle.close();
+  await chmod(join(out, `${name}.js`), 0o755);
+  const bytes = output.reduce((sum, chunk) => sum + (chunk.type === 'chunk' ? Buffer.byteLength(chunk.code) : 0), 0);
+  console.log(`${name}.js ${(bytes / 1e6).toFixed(2)} MB`);
+}

@@ -1,0 +1,44 @@
+import { chmod, lstat, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { AppError } from '@leasehold/core';
+
+/** Where `dev` keeps everything: the same directory given again starts with the same data. */
+export interface StateDirectory {
+  readonly path: string;
+  readonly broker: string;
+  readonly agentTokenFile: string;
+  readonly adminFile: string;
+  readonly logFile: string;
+}
+
+/** Makes the directory with mode 0700; refuses one that others may enter, since keys live in it. */
+export async function openStateDirectory(dir: string): Promise<StateDirectory> {
+  const path = resolve(dir);
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
+    throw new AppError('invalid_argument', `${path} can't be made (${cause.code}). Choose another --dir.`, { cause });
+  });
+  const { mode } = await lstat(path);
+  if ((mode & 0o077) !== 0) throw new AppError('invalid_argument', `${path} can be entered by others. Run: chmod 700 ${path}`);
+  return {
+    path,
+    broker: join(path, 'broker'),
+    agentTokenFile: join(path, 'agent.token'),
+    adminFile: join(path, 'admin.json'),
+    logFile: join(path, 'services.log'),
+  };
+}
+
+/** Replaces a small file whole, readable by its owner alone. */
+export async function writePrivateFile(path: string, content: string): Promise<void> {
+  const draft = `${path}.${process.pid}.new`;
+  await writeFile(draft, content, { mode: 0o600 });
+  await chmod(draft, 0o600);
+  await rename(draft, path);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return readFile(path).then(
+    () => true,
+    () => false,
+  );
+}

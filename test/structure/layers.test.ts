@@ -11,7 +11,9 @@ test('adapters never import each other', () => {
     const [, own] = /^(packages\/\w+\/src\/adapters\/[\w-]+)\//.exec(path) ?? [];
     if (own === undefined) return [];
     const imported = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, target]) => posix.join(posix.dirname(path), target ?? ''));
-    return imported.filter((target) => target.includes('/src/adapters/') && !target.startsWith(`${own}/`)).map((target) => `${path} -> ${target}`);
+    return imported
+      .filter((target) => target.includes('/src/adapters/') && !target.startsWith(`${own}/`))
+      .map((target) => `${path} -> ${target}`);
   });
   expect(crossings).toEqual([]);
 });

@@ -12,7 +12,10 @@ export interface SourceFile {
 
 /** What git tracks, or will track, below these path specs. */
 export function sourceFiles(...pathspecs: readonly string[]): readonly SourceFile[] {
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', ...pathspecs], { cwd: root, encoding: 'utf8' });
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', ...pathspecs], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   return [...new Set(listed.split('\0'))]
     .filter((path) => path !== '')
     .flatMap((path) => {

@@ -1,0 +1,103 @@
+import { open, readFile } from 'node:fs/promises';
+import { createAdminClient } from '@leasehold/contract/admin';
+import { type ChildProgram, startProgram } from './child-program.ts';
+import { provisionDevAgent } from './provision.ts';
+import { openStateDirectory, type StateDirectory, writePrivateFile } from './state-directory.ts';
+
+export interface Stack {
+  readonly dir: string;
+  readonly tenant: string;
+  readonly agent: string;
+  readonly proxyUrl: string;
+  readonly baseUrl: string;
+  readonly admin: { readonly url: string; readonly tokenFile: string; readonly caFile: string };
+  readonly brokerGrpc: string;
+  readonly brokerMetricsUrl: string;
+  readonly sidecarMetricsUrl: string;
+  readonly brokerPid: number;
+  readonly sidecarPid: number;
+  /** Resolves with an exit code when a service ended by itself. */
+  readonly broken: Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface StackOptions {
+  readonly dir: string;
+  /** Of the proxy; 0 means any free one. */
+  readonly port: number;
+}
+
+/** A broker and a sidecar on this machine with one tenant and one agent, both called `dev`. All data lives in `dir`. */
+export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
+  const state = await openStateDirectory(dir);
+  const log = await open(state.logFile, 'a', 0o600);
+  const running: ChildProgram[] = [];
+  const stop = async () => {
+    // The sidecar first: it gives its leases back.
+    for (const program of running.toReversed()) await program.stop();
+    await log.close();
+  };
+  try {
+    const broker = await startProgram(
+      'broker',
+      ['--state-dir', state.broker, '--grpc-port', '0', '--admin-port', '0', '--metrics-port', '0'],
+      log.fd,
+    );
+    running.push(broker);
+    const admin = await publishAdmin(state, broker);
+    const client = createAdminClient({
+      url: admin.url,
+      token: (await readFile(admin.tokenFile, 'utf8')).trim(),
+      caPem: await readFile(admin.caFile, 'utf8'),
+    });
+    await provisionDevAgent(client, state.agentTokenFile);
+    await client.close();
+    const grpc = `localhost:${broker.facts['grpc_port']}`;
+    const sidecar = await startProgram(
+      'sidecar',
+      [
+        '--broker',
+        grpc,
+        '--broker-ca-file',
+        admin.caFile,
+        '--agent-token-file',
+        state.agentTokenFile,
+        '--proxy-port',
+        String(port),
+        '--metrics-port',
+        '0',
+      ],
+      log.fd,
+    );
+    running.push(sidecar);
+    const proxyUrl = `http://127.0.0.1:${sidecar.facts['proxy_port']}`;
+    return {
+      dir: state.path,
+      tenant: 'dev',
+      agent: 'dev',
+      proxyUrl,
+      baseUrl: proxyUrl,
+      admin,
+      brokerGrpc: grpc,
+      brokerMetricsUrl: `http://127.0.0.1:${broker.facts['metrics_port']}/metrics`,
+      sidecarMetricsUrl: `http://127.0.0.1:${sidecar.facts['metrics_port']}/metrics`,
+      brokerPid: broker.pid,
+      sidecarPid: sidecar.pid,
+      broken: Promise.race(running.map(({ gone }) => gone)).then(() => 1),
+      stop,
+    };
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
+
+async function publishAdmin(state: StateDirectory, broker: ChildProgram): Promise<Stack['admin']> {
+  const admin = {
+    url: `https://localhost:${broker.facts['admin_port']}`,
+    tokenFile: broker.facts['operator_token_file'] ?? '',
+    caFile: broker.facts['ca_file'] ?? '',
+  };
+  await writePrivateFile(state.adminFile, `${JSON.stringify({ url: admin.url, token_file: admin.tokenFile, ca_file: admin.caFile })}\n`);
+  return admin;
+}

@@ -65,8 +65,8 @@ async function firstWord(child: ChildProcess, name: ProgramName): Promise<Readon
   const message = typeof said === 'object' && said !== null ? said : {};
   if ('ready' in message) return texts(message.ready);
   const failed = texts('failed' in message ? message.failed : undefined);
-  const code = failed['code'] ?? '';
-  throw new AppError(isErrorCode(code) ? code : 'internal', `The ${name} did not start: ${failed['message'] ?? 'its log says why'}`);
+  const code = failed.code ?? '';
+  throw new AppError(isErrorCode(code) ? code : 'internal', `The ${name} did not start: ${failed.message ?? 'its log says why'}`);
 }
 
 function texts(value: unknown): Readonly<Record<string, string>> {

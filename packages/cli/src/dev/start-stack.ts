@@ -52,7 +52,7 @@ export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
     });
     await provisionDevAgent(client, state.agentTokenFile);
     await client.close();
-    const grpc = `localhost:${broker.facts['grpc_port']}`;
+    const grpc = `localhost:${broker.facts.grpc_port}`;
     const sidecar = await startProgram(
       'sidecar',
       [
@@ -70,7 +70,7 @@ export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
       log.fd,
     );
     running.push(sidecar);
-    const proxyUrl = `http://127.0.0.1:${sidecar.facts['proxy_port']}`;
+    const proxyUrl = `http://127.0.0.1:${sidecar.facts.proxy_port}`;
     return {
       dir: state.path,
       tenant: 'dev',
@@ -79,8 +79,8 @@ export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
       baseUrl: proxyUrl,
       admin,
       brokerGrpc: grpc,
-      brokerMetricsUrl: `http://127.0.0.1:${broker.facts['metrics_port']}/metrics`,
-      sidecarMetricsUrl: `http://127.0.0.1:${sidecar.facts['metrics_port']}/metrics`,
+      brokerMetricsUrl: `http://127.0.0.1:${broker.facts.metrics_port}/metrics`,
+      sidecarMetricsUrl: `http://127.0.0.1:${sidecar.facts.metrics_port}/metrics`,
       brokerPid: broker.pid,
       sidecarPid: sidecar.pid,
       broken: Promise.race(running.map(({ gone }) => gone)).then(() => 1),
@@ -94,9 +94,9 @@ export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
 
 async function publishAdmin(state: StateDirectory, broker: ChildProgram): Promise<Stack['admin']> {
   const admin = {
-    url: `https://localhost:${broker.facts['admin_port']}`,
-    tokenFile: broker.facts['operator_token_file'] ?? '',
-    caFile: broker.facts['ca_file'] ?? '',
+    url: `https://localhost:${broker.facts.admin_port}`,
+    tokenFile: broker.facts.operator_token_file ?? '',
+    caFile: broker.facts.ca_file ?? '',
   };
   await writePrivateFile(state.adminFile, `${JSON.stringify({ url: admin.url, token_file: admin.tokenFile, ca_file: admin.caFile })}\n`);
   return admin;

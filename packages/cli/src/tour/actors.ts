@@ -71,7 +71,7 @@ export function startAgent(proxyUrl: string): Agent {
   const child = start('./agent.ts', { http_proxy: proxyUrl });
   let orders = 0;
   const listeners = new Map<number, (said: Said) => void>();
-  child.on('message', (said: Said) => listeners.get(Number(said['id']))?.(said));
+  child.on('message', (said: Said) => listeners.get(Number(said.id))?.(said));
 
   const order = (what: object, listener: (said: Said) => void) => {
     orders += 1;
@@ -94,9 +94,9 @@ export function startAgent(proxyUrl: string): Agent {
       const over = Promise.withResolvers<{ events: number; atMs: number }>();
       return new Promise((resolve, reject) => {
         order({ do: 'stream', url }, (said) => {
-          if (said['streaming'] === true) resolve({ over: over.promise });
-          else if (said['over'] === true) over.resolve({ events: Number(said['events']), atMs: Number(said['atMs']) });
-          else reject(new Error(`the stream did not open: ${String(said['failed'] ?? said['status'])}`));
+          if (said.streaming === true) resolve({ over: over.promise });
+          else if (said.over === true) over.resolve({ events: Number(said.events), atMs: Number(said.atMs) });
+          else reject(new Error(`the stream did not open: ${String(said.failed ?? said.status)}`));
         });
       });
     },

@@ -7,7 +7,7 @@ type Order =
   | { readonly id: number; readonly do: 'call' | 'call-by-proxy' | 'stream'; readonly url: string }
   | { readonly id: number; readonly do: 'snapshot' };
 
-const proxy = new URL(process.env['http_proxy'] ?? 'http://127.0.0.1');
+const proxy = new URL(process.env.http_proxy ?? 'http://127.0.0.1');
 
 process.on('message', (order: Order) => {
   const say = (answer: object) => process.send?.({ id: order.id, ...answer });

@@ -15,7 +15,7 @@ type Style = Parameters<typeof styleText>[0];
 
 /** Colour only on a terminal, and none with NO_COLOR. */
 export function createScreen(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
-  const coloured = out.isTTY && (env['NO_COLOR'] ?? '') === '';
+  const coloured = out.isTTY && (env.NO_COLOR ?? '') === '';
   const paint = (style: Style, text: string) => (coloured ? styleText(style, text) : text);
   const print = (text: string) => out.write(`${text}\n`);
   let steps = 0;

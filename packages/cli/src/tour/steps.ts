@@ -59,9 +59,9 @@ async function callWithGrant({ screen, operator, agent, vendor, baseUrl }: Scene
   );
   const seen = parsed(answer);
   screen.fact(`GET ${baseUrl}/vendor/v1/whoami → ${answer.status}`);
-  screen.good(`the vendor saw the key (its SHA-256 begins ${seen['key_fingerprint']})`);
+  screen.good(`the vendor saw the key (its SHA-256 begins ${seen.key_fingerprint})`);
   check(!answer.body.includes(key), 'the answer holds no key');
-  screen.good(`it echoed the header back, and the agent got: ${seen['you_sent']}`);
+  screen.good(`it echoed the header back, and the agent got: ${seen.you_sent}`);
   const proxied = await agent.callByProxy(`${vendor.url.replace('https:', 'http:')}/v1/whoami`);
   check(proxied.status === 200, `the same call with http_proxy goes through too, not ${proxied.status}`);
   screen.good('the same with http_proxy set and the vendor’s own URL: 200, sent on over TLS');
@@ -80,7 +80,7 @@ async function rotate({ screen, operator, agent, vendor, baseUrl }: Scene, first
     ({ status }) => status === 200,
   );
   screen.good(
-    `GET → ${answer.status}; the vendor saw the new key (SHA-256 begins ${parsed(answer)['key_fingerprint']}), the agent changed nothing`,
+    `GET → ${answer.status}; the vendor saw the new key (SHA-256 begins ${parsed(answer).key_fingerprint}), the agent changed nothing`,
   );
   return secondKey;
 }
@@ -91,7 +91,7 @@ async function suspendWhileStreaming({ screen, operator, agent, baseUrl }: Scene
   screen.fact(`GET ${baseUrl}/vendor/v1/events → streaming`);
   const suspended = await run(screen, operator, ['credential', 'suspend', 'vendor', '--wait', '--json']);
   const { events, atMs } = await stream.over;
-  const committedAt = Date.parse(String(lastJson(suspended)['committed_at']));
+  const committedAt = Date.parse(String(lastJson(suspended).committed_at));
   screen.good(`the stream was cut ${Math.max(0, atMs - committedAt)} ms after the commit, in the middle of event ${events + 1}`);
   const answer = await agent.call(`${baseUrl}/vendor/v1/whoami`);
   check(answer.status === 403, 'the next call is refused with 403');
@@ -142,6 +142,6 @@ function lastJson(lines: string): Readonly<Record<string, unknown>> {
 }
 
 function reason(answer: Answer): string {
-  const error = parsed(answer)['error'];
+  const error = parsed(answer).error;
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }

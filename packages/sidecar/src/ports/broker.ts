@@ -9,7 +9,7 @@ export interface Broker {
   /** Best effort, at most 1,000 ids. */
   release(leaseIds: readonly string[]): Promise<void>;
   reportUse(batch: UseBatch): Promise<void>;
-  /** One watch stream: opens a session if there is none. Calls `on` in wire order, then exactly once `on.ended`. Ends when `ended` aborts. */
+  /** One watch stream: opens a session if there is none. Calls `on` in wire order, never before it has returned, then exactly once `on.ended`. Ends when `ended` aborts. */
   watch(start: LogHead | undefined, on: WatchEvents, ended: AbortSignal): WatchStream;
 }
 
@@ -46,6 +46,8 @@ export interface WatchEvents {
 }
 
 export interface Hello {
+  /** The sidecar's own agent, as its session proved it. */
+  readonly agentId: string;
   readonly epoch: string;
   readonly cursorSeq: number;
   readonly headSeq: number;

@@ -1,0 +1,233 @@
+import { AppError } from '@leasehold/core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createRig, issued, type Rig, revocation, settle } from './scripted-broker.suite.ts';
+
+let rig: Rig;
+beforeEach(() => {
+  vi.useFakeTimers();
+  rig = createRig();
+});
+afterEach(() => {
+  rig.stop();
+  vi.useRealTimers();
+});
+
+const denied = new AppError('no_grant', 'no grant');
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'lent',
+    (why: unknown) => AppError.from(why).code,
+  );
+
+describe('borrowing', () => {
+  it('asks the broker once for all who wait, and afterwards not at all', async () => {
+    await rig.comeInStep();
+    const all = [rig.leases.borrow('c1'), rig.leases.borrow('c1'), rig.leases.borrow('c1')];
+    await settle();
+    expect(rig.acquires.map((ask) => ask.id)).toEqual(['c1']);
+    rig.acquires[0]?.answer(issued());
+    const [first, second] = await Promise.all(all);
+    expect(second).toBe(first);
+    expect(await rig.leases.borrow('c1')).toBe(first);
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBe(first);
+    expect(rig.acquires.length).toBe(1);
+  });
+
+  it('lets only so many wait for one answer', async () => {
+    await rig.comeInStep();
+    const waiting = [1, 2, 3].map(() => rig.leases.borrow('c1'));
+    expect(await codeOf(rig.leases.borrow('c1'))).toBe('overloaded');
+    rig.acquires[0]?.answer(issued());
+    await Promise.all(waiting);
+  });
+
+  it('counts the time of a lease from before the question was sent', async () => {
+    await rig.comeInStep();
+    const before = rig.clock.now();
+    const borrowed = rig.leases.borrow('c1');
+    await vi.advanceTimersByTimeAsync(1_500);
+    rig.acquires[0]?.answer(issued());
+    expect((await borrowed).requestedAt).toEqual(before);
+  });
+
+  it('remembers no denial, and yet does not let an agent flood the broker', async () => {
+    await rig.comeInStep();
+    const refused = codeOf(rig.leases.borrow('c1'));
+    await settle();
+    rig.acquires[0]?.fail(denied);
+    expect(await refused).toBe('no_grant');
+    const again = rig.leases.borrow('c1');
+    await vi.advanceTimersByTimeAsync(199);
+    expect(rig.acquires.length).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    rig.acquires[1]?.answer(issued());
+    expect((await again).leaseId).toBe('l1');
+  });
+
+  it('is refused at once when out of step with no stream being set up', async () => {
+    expect(await codeOf(rig.leases.borrow('c1'))).toBe('out_of_step');
+    expect(rig.acquires).toEqual([]);
+  });
+
+  it('waits for the first step while a stream is being set up, and not for ever', async () => {
+    const early = rig.leases;
+    const stream = rig.comeInStep();
+    const borrowed = early.borrow('c1');
+    await stream;
+    await settle();
+    rig.acquires[0]?.answer(issued());
+    expect((await borrowed).leaseId).toBe('l1');
+  });
+
+  it('gives up waiting for a stream that does not come to life', async () => {
+    rig.standing.establish(true);
+    const refused = codeOf(rig.leases.borrow('c1'));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(await refused).toBe('out_of_step');
+  });
+
+  it('fails as soon as setting up the stream fails', async () => {
+    rig.standing.establish(true);
+    const refused = codeOf(rig.leases.borrow('c1'));
+    rig.standing.establish(false);
+    expect(await refused).toBe('out_of_step');
+  });
+});
+
+describe('an answer that comes late', () => {
+  it('is wiped and asked for again when the credential was revoked meanwhile', async () => {
+    const stream = await rig.comeInStep();
+    const borrowed = rig.leases.borrow('c1');
+    await settle();
+    stream.on.revoked(revocation(6, { reason: 'rotated' }));
+    const late = issued({ issuedAtSeq: 5 });
+    rig.acquires[0]?.answer(late);
+    await settle();
+    expect(late.value.every((byte) => byte === 0)).toBe(true);
+    expect(rig.leases.size).toBe(0);
+    rig.acquires[1]?.answer(issued({ leaseId: 'l2', version: 2, issuedAtSeq: 6 }));
+    expect((await borrowed).version).toBe(2);
+  });
+
+  it.each([
+    ['asked for before a reset', (rig: Rig) => rig.streams[0]?.on.reset('epoch changed'), {}],
+    ['of another epoch', () => {}, { epoch: 'e0' }],
+    ['to a sidecar that is out of step', () => vi.advanceTimersByTimeAsync(3_000), {}],
+    ['after its own time was over', () => {}, { ttlMs: 0 }],
+  ] as const)('%s is wiped and not used', async (_, meanwhile, changes) => {
+    const stream = await rig.comeInStep();
+    stream.answersWith = undefined;
+    const refused = codeOf(rig.leases.borrow('c1'));
+    await settle();
+    await meanwhile(rig);
+    const late = issued(changes);
+    rig.acquires[0]?.answer(late);
+    expect(await refused).not.toBe('lent');
+    expect(late.value.every((byte) => byte === 0)).toBe(true);
+    expect(rig.leases.size).toBe(0);
+  });
+
+  it('after shutdown is wiped and not used', async () => {
+    await rig.comeInStep();
+    const refused = codeOf(rig.leases.borrow('c1'));
+    await settle();
+    await rig.leases.close();
+    const late = issued();
+    rig.acquires[0]?.answer(late);
+    expect(await refused).toBe('overloaded');
+    expect(late.value.every((byte) => byte === 0)).toBe(true);
+  });
+});
+
+describe('what is held', () => {
+  it('is refused, wiped and forgotten after a revocation, with its reason', async () => {
+    const stream = await rig.comeInStep();
+    const value = issued();
+    const borrowed = rig.leases.borrow('c1');
+    await settle();
+    rig.acquires[0]?.answer(value);
+    const entry = await borrowed;
+    expect(rig.leases.refusal(entry, rig.clock.now())).toBeUndefined();
+    stream.on.revoked(revocation(6));
+    expect(rig.leases.refusal(entry, rig.clock.now())?.code).toBe('lease_revoked');
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBeUndefined();
+    expect(value.value.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('stays when a revocation names others, or is older than it', async () => {
+    const stream = await rig.comeInStep();
+    const entry = await rig.lend('c1', { issuedAtSeq: 7 });
+    stream.on.revoked(revocation(6));
+    stream.on.revoked(revocation(7, { scope: 'agent', ids: ['somebody else'] }));
+    stream.on.revoked(revocation(8, { ids: ['c2'] }));
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBe(entry);
+    stream.on.revoked(revocation(9, { scope: 'agent', ids: ['me'] }));
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBeUndefined();
+  });
+
+  it('is wiped when its time is over, though nobody asks for it', async () => {
+    await rig.comeInStep();
+    const value = issued({ ttlMs: 10_000 });
+    const borrowed = rig.leases.borrow('c1');
+    await settle();
+    rig.acquires[0]?.answer(value);
+    await borrowed;
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(rig.leases.size).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(rig.leases.size).toBe(0);
+    expect(value.value.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('is wiped within max_staleness when the broker falls silent, though nobody asks for it', async () => {
+    const stream = await rig.comeInStep();
+    const value = issued();
+    const borrowed = rig.leases.borrow('c1');
+    await settle();
+    rig.acquires[0]?.answer(value);
+    const entry = await borrowed;
+    stream.answersWith = undefined;
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBe(entry);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(value.value.every((byte) => byte === 0)).toBe(true);
+    expect(rig.leases.refusal(entry, rig.clock.now())?.code).toBe('out_of_step');
+    expect(rig.leases.refusal(entry, rig.clock.now())?.retryAfterS).toBe(1);
+  });
+
+  it('is refused on waking up from a sleep longer than max_staleness, before any timer has run', async () => {
+    await rig.comeInStep();
+    const entry = await rig.lend();
+    rig.clock.sleep(30_000);
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBeUndefined();
+    expect(rig.leases.refusal(entry, rig.clock.now())?.code).toBe('out_of_step');
+  });
+
+  it('is not kept longer by a wall clock that was set back', async () => {
+    const stream = await rig.comeInStep();
+    await rig.lend();
+    stream.answersWith = undefined;
+    rig.clock.stepWall(-3_600_000);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(rig.leases.size).toBe(0);
+  });
+
+  it('is bounded in number: the one used least is wiped', async () => {
+    rig = createRig({ maxEntries: 2 });
+    await rig.comeInStep();
+    const first = await rig.lend('c1', { leaseId: 'l1' });
+    await rig.lend('c2', { leaseId: 'l2' });
+    await rig.lend('c3', { leaseId: 'l3' });
+    expect(rig.leases.size).toBe(2);
+    expect(first.secret.isWiped).toBe(true);
+    expect(rig.leases.refusal(first, rig.clock.now())?.code).toBe('overloaded');
+  });
+
+  it('is given back and wiped at shutdown', async () => {
+    await rig.comeInStep();
+    const entry = await rig.lend();
+    await rig.leases.close();
+    expect(rig.released).toEqual(['l1']);
+    expect(entry.secret.isWiped).toBe(true);
+  });
+});

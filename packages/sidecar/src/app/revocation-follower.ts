@@ -1,0 +1,64 @@
+import { type Clock, elapsedMs, type Instant } from '@leasehold/core';
+import { type Backoff, backoffMs } from '../domain/backoff.ts';
+import type { Broker } from '../ports/broker.ts';
+import { followStream } from './follow-stream.ts';
+import type { FollowerEvent } from './follower-events.ts';
+import type { LeaseHoldings } from './lease-cache.ts';
+import { pause } from './pause.ts';
+import type { RouteTable } from './route-table.ts';
+import type { Standing } from './standing.ts';
+
+/** Keeps the sidecar in step with the broker's revocation log, over one stream after the other. */
+export interface RevocationFollower {
+  /** Runs until the signal aborts. Never throws. */
+  run(ended: AbortSignal): Promise<void>;
+  /** In step, and the routes are known. */
+  isReady(now: Instant): boolean;
+  /** Age of what is known for sure; undefined when nothing is. */
+  stalenessMs(now: Instant): number | undefined;
+}
+
+export interface RevocationFollowerOptions {
+  readonly broker: Pick<Broker, 'watch'>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly backoff: Backoff;
+  readonly helloTimeoutMs: number;
+  readonly standing: Standing;
+  readonly holdings: LeaseHoldings;
+  readonly routes: RouteTable;
+  readonly onEvent: (event: FollowerEvent) => void;
+}
+
+export function createRevocationFollower(options: RevocationFollowerOptions): RevocationFollower {
+  const { standing, routes, onEvent } = options;
+  let lastPingId = 0;
+  const nextPingId = (): number => {
+    lastPingId += 1;
+    return lastPingId;
+  };
+
+  async function run(ended: AbortSignal): Promise<void> {
+    let attempt = 0;
+    while (!ended.aborted) {
+      standing.establish(true);
+      const pingsBefore = lastPingId;
+      const end = await followStream({ ...options, nextPingId }, ended);
+      standing.establish(false);
+      onEvent({ kind: 'disconnected', why: end.why });
+      // More than the first ping was sent: the stream was a working one, and the next attempt is a first one.
+      if (lastPingId > pingsBefore + 1) attempt = 0;
+      await pause(backoffMs(options.backoff, attempt, options.random()), ended);
+      attempt += 1;
+    }
+  }
+
+  return {
+    run,
+    isReady: (now) => standing.isInStep(now) && routes.current() !== undefined,
+    stalenessMs(now) {
+      const { freshFrom } = standing.cursor;
+      return freshFrom === undefined ? undefined : elapsedMs(freshFrom, now);
+    },
+  };
+}

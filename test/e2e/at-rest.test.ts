@@ -1,0 +1,94 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { throughBaseUrl } from '../harness/agent-http.ts';
+import { type DevStack, startDevStack } from '../harness/dev-stack.ts';
+import { addCredential, eventually, grant } from '../harness/lending.ts';
+import { startVendor, type Vendor } from '../harness/vendor.ts';
+
+let stack: DevStack;
+let vendor: Vendor;
+
+beforeEach(async () => {
+  vendor = await startVendor();
+  stack = await startDevStack();
+  await addCredential(stack, vendor, { name: 'one', value: 'sk-at-rest-one-000000' });
+  await addCredential(stack, { ...vendor, url: `${vendor.url}/two` }, { name: 'two', value: 'sk-at-rest-two-000000' });
+  await grant(stack, 'one');
+  await eventually(
+    () => throughBaseUrl(stack.proxyPort, '/one/x'),
+    ({ status }) => status === 200,
+  );
+});
+
+afterEach(async () => {
+  await stack.close();
+  await vendor.close();
+});
+
+/** Stops the product, lets somebody with access to the disk at its database, and starts it again on the same directory. */
+async function tamper(change: (database: DatabaseSync) => void): Promise<void> {
+  await stack.stop();
+  const database = new DatabaseSync(await databaseFile());
+  change(database);
+  database.close();
+  stack = await startDevStack({ dir: stack.dir });
+}
+
+async function databaseFile(): Promise<string> {
+  const folder = join(stack.dir, 'broker');
+  const name = (await readdir(folder)).find((each) => each.endsWith('.db'));
+  return join(folder, name ?? 'leasehold.db');
+}
+
+describe('INV-12: at rest', () => {
+  test('no value is readable in any file of the broker', async () => {
+    const folder = join(stack.dir, 'broker');
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const bytes = await readFile(join(entry.parentPath, entry.name));
+      for (const value of ['sk-at-rest-one-000000', 'sk-at-rest-two-000000']) {
+        expect([bytes.includes(value), entry.name]).toEqual([false, entry.name]);
+        expect(bytes.includes(Buffer.from(value).toString('base64'))).toBe(false);
+      }
+    }
+  });
+
+  test('values swapped between two credentials open for neither', async () => {
+    await tamper((database) => {
+      const rows = database.prepare('SELECT rowid AS id, nonce, ciphertext FROM credential_values ORDER BY rowid').all();
+      const [first, second] = rows;
+      const put = database.prepare('UPDATE credential_values SET nonce = ?, ciphertext = ? WHERE rowid = ?');
+      put.run(second?.nonce ?? null, second?.ciphertext ?? null, first?.id ?? null);
+      put.run(first?.nonce ?? null, first?.ciphertext ?? null, second?.id ?? null);
+      expect(rows).toHaveLength(2);
+    });
+    vendor.seen.length = 0;
+    const answer = await eventually(
+      () => throughBaseUrl(stack.proxyPort, '/one/x'),
+      ({ code }) => code !== 'out_of_step' && code !== 'no_grant',
+    );
+    expect(answer.code).toBe('value_unreadable');
+    expect(vendor.seen).toEqual([]);
+  });
+});
+
+describe('INV-13: the audit trail names its first bad row', () => {
+  test('untouched, it verifies', async () => {
+    expect((await stack.cli(['audit', 'verify'])).code).toBe(0);
+  });
+
+  test.each([
+    ['changed', "UPDATE audit SET event = replace(event, 'allowed', 'denied') WHERE seq = 3", 3],
+    ['deleted', 'DELETE FROM audit WHERE seq = 3', 3],
+    ['cut off at the end', 'DELETE FROM audit WHERE seq >= 4', 4],
+  ])('a row that was %s is named', async (_, sql, badSeq) => {
+    await tamper((database) => {
+      expect(Number(database.prepare(sql).run().changes)).toBeGreaterThan(0);
+    });
+    const verdict = await stack.cli(['audit', 'verify', '--json']);
+    expect(verdict.code).not.toBe(0);
+    expect(JSON.parse(verdict.stdout)).toMatchObject({ intact: false, bad_seq: badSeq });
+  });
+});

@@ -1,0 +1,180 @@
+import { AppError, type Clock, elapsedMs } from '@leasehold/core';
+import type { RevocationSignal } from '../ports/revocation-signal.ts';
+import type { RevocationLog } from '../ports/store.ts';
+import type { LendingUseCases } from '../ports/use-cases.ts';
+import type { WatchHub } from '../ports/watch-stream.ts';
+import type { Watchers } from '../ports/watchers.ts';
+import { createConfirmations } from './watch/confirmations.ts';
+import { createPace } from './watch/pace.ts';
+import { createRoster } from './watch/roster.ts';
+import { createRounds } from './watch/rounds.ts';
+import { createRouteRefresh } from './watch/route-refresh.ts';
+import { createSubscriber, type Subscriber } from './watch/subscriber.ts';
+
+export interface WatchRevocationsOptions {
+  readonly log: RevocationLog;
+  readonly routesOf: LendingUseCases['routesOf'];
+  readonly signal: RevocationSignal;
+  readonly clock: Clock;
+  readonly pingIntervalMs: number;
+  readonly maxStalenessMs: number;
+  /** Backstop for lost wake-ups, ms. */
+  readonly pollMs?: number;
+  /** Events that a stream may be behind before it has to start over. */
+  readonly maxReplay?: number;
+  readonly maxStreams?: number;
+  /** Lets the event loop turn; called after each ~500 writes. */
+  readonly breathe?: () => Promise<void>;
+  /** A sidecar confirmed an event this many ms after its commit; once for each event and sidecar. */
+  readonly onConfirmed?: (latencyMs: number) => void;
+  /** What kept a round from being served, for logs' safe fields. */
+  readonly onFault?: (thrown: unknown) => void;
+  /** Ends every stream and timer. */
+  readonly ended: AbortSignal;
+}
+
+const writesPerBreath = 500;
+/** Pause after a store that could not be read, ms: pings alone must not turn it into a storm. */
+const pauseAfterFaultMs = 100;
+
+/** Every sidecar's stream of this replica: sends events, routes and pongs, and knows who has confirmed what. */
+export function createWatchRevocations({
+  log,
+  routesOf,
+  signal,
+  clock,
+  pingIntervalMs,
+  maxStalenessMs,
+  pollMs = 1_000,
+  maxReplay = 5_000,
+  maxStreams = 20_000,
+  breathe = nextTurn,
+  onConfirmed = () => {},
+  onFault = () => {},
+  ended,
+}: WatchRevocationsOptions): WatchHub & Watchers {
+  const roster = createRoster({ clock, maxStalenessMs });
+  const confirmations = createConfirmations({ roster, clock, maxStalenessMs });
+  let fresh = new Set<Subscriber>();
+  let asking = new Set<Subscriber>();
+  let isEveryone = false;
+  let isRunning = false;
+
+  const rounds = createRounds({
+    log,
+    roster,
+    pace: createPace(writesPerBreath, breathe),
+    pingIntervalMs,
+    maxStalenessMs,
+    maxReplay,
+    onGreeted: (subscriber) => routes.want(subscriber),
+    onFault,
+  });
+  const ask = (subscriber: Subscriber) => {
+    asking.add(subscriber);
+    start();
+  };
+  const routes = createRouteRefresh({ log, routesOf, roster, breathe, timeLimitMs: maxStalenessMs, onStaged: ask, onFault, ended });
+
+  const run = async (): Promise<void> => {
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      while (!ended.aborted && (isEveryone || fresh.size > 0 || asking.size > 0)) {
+        // What else comes in this turn shares the read.
+        await breathe();
+        const waiting = { fresh, asking, isEveryone };
+        fresh = new Set();
+        asking = new Set();
+        isEveryone = false;
+        const unserved = await rounds.run(waiting);
+        for (const subscriber of unserved) asking.add(subscriber);
+        if (unserved.size > 0) await pause(pauseAfterFaultMs);
+      }
+    } finally {
+      isRunning = false;
+    }
+  };
+  const start = () => {
+    run().catch(onFault);
+  };
+  const wake = () => {
+    if (roster.size === 0) return;
+    isEveryone = true;
+    start();
+    routes.check();
+  };
+  const leave = (subscriber: Subscriber) => {
+    const { tenantId } = subscriber.caller;
+    subscriber.leave();
+    roster.leave(subscriber);
+    fresh.delete(subscriber);
+    asking.delete(subscriber);
+    if (!roster.hasTenant(tenantId)) rounds.forget(tenantId);
+    confirmations.moved(tenantId);
+  };
+
+  signal.subscribe(wake, ended);
+  const poll = setInterval(() => {
+    roster.prune();
+    wake();
+  }, pollMs);
+  poll.unref();
+  ended.addEventListener('abort', () => {
+    clearInterval(poll);
+    const error = new AppError('broker_unreachable', 'This broker is stopping. Connect again.', { retryAfterS: 1 });
+    for (const subscriber of [...roster.all()]) subscriber.end({ kind: 'error', error });
+  });
+
+  return {
+    attach(caller, begin, sink, streamEnded) {
+      const subscriber = createSubscriber({ caller, start: begin, sink, connectedAt: clock.now(), onEnd: () => leave(subscriber) });
+      if (ended.aborted || streamEnded.aborted || roster.size >= maxStreams) {
+        const error = new AppError('overloaded', 'This broker serves as many sidecars as it can. Try again, or try another replica.', {
+          retryAfterS: 2,
+        });
+        subscriber.end({ kind: 'error', error });
+        return { ping: () => {}, applied: () => {} };
+      }
+      // Subscribed before it reads: whatever is committed from here on either is in the head that greets it, or wakes it up.
+      roster.join(subscriber);
+      streamEnded.addEventListener('abort', () => leave(subscriber), { once: true });
+      fresh.add(subscriber);
+      start();
+      return {
+        ping(id) {
+          subscriber.ping(id);
+          if (subscriber.isOpen) ask(subscriber);
+        },
+        applied(seq) {
+          const from = subscriber.appliedSeq;
+          subscriber.confirm(seq);
+          const feed = rounds.feedOf(caller.tenantId);
+          const { wallMs } = clock.now();
+          for (let applied = from + 1; applied <= subscriber.appliedSeq; applied++) {
+            const committedAt = feed?.committedAt(applied);
+            if (committedAt !== undefined) onConfirmed(Math.max(0, wallMs - committedAt));
+          }
+          confirmations.moved(caller.tenantId);
+        },
+      };
+    },
+    connected: () =>
+      [...roster.all()].map(({ caller, appliedSeq, connectedAt }) => ({
+        tenantId: caller.tenantId,
+        agentId: caller.agentId,
+        instanceName: caller.instanceName,
+        appliedSeq,
+        connectedForMs: elapsedMs(connectedAt, clock.now()),
+      })),
+    confirmations: confirmations.follow,
+  };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,5 +1,5 @@
 import { type Clock, elapsedMs, type LogHead } from '@leasehold/core';
-import { type CursorStep, emptyCursor, onDisconnected, onHello, onPingSent, onPong, onRevoked } from '../domain/revocation-cursor.ts';
+import { type CursorStep, emptyCursor, onHello, onPingSent, onPong, onRevoked } from '../domain/revocation-cursor.ts';
 import type { Broker, WatchStream } from '../ports/broker.ts';
 import type { FollowerEvent } from './follower-events.ts';
 import type { LeaseHoldings } from './lease-cache.ts';
@@ -41,7 +41,6 @@ export async function followStream(options: FollowStreamOptions, ended: AbortSig
     isOver = true;
     clearTimeout(ticking);
     ended.removeEventListener('abort', stop);
-    standing.move(onDisconnected(standing.cursor));
     life.abort();
     resolve(end);
   }
@@ -78,7 +77,6 @@ export async function followStream(options: FollowStreamOptions, ended: AbortSig
 
   /** Pings, and gives up a stream that is dead: the machine slept, or nobody answers. */
   function tick(stream: WatchStream): void {
-    standing.check();
     const now = clock.now();
     const waitingSince = isGreeted ? (standing.cursor.sentPings[0]?.at ?? now) : openedAt;
     const limitMs = isGreeted ? standing.cursor.maxStalenessMs : options.helloTimeoutMs;

@@ -143,6 +143,24 @@ describe('falling out of step', () => {
     expect(codes(sse)).toEqual(['out_of_step']);
   });
 
+  it.each([
+    ['on waking up', false],
+    ['on being in step again', true],
+  ])('ends leases whose time was over during a sleep %s, whatever grace is left', async (_, isBack) => {
+    rig.stop();
+    rig = createRig({ streamGraceMs: 600_000 });
+    stream = await rig.comeInStep();
+    const { sse } = await holdBoth();
+    if (isBack) {
+      stream.answersWith = undefined;
+      await vi.advanceTimersByTimeAsync(3_500);
+    }
+    rig.clock.sleep(60_000);
+    if (isBack) await resume(5);
+    else await vi.advanceTimersByTimeAsync(1_000);
+    expect(codes(sse)).toEqual(['lease_ended']);
+  });
+
   async function resume(answersWith: number | undefined): Promise<ScriptedStream> {
     await vi.advanceTimersByTimeAsync(1_500);
     const next = rig.streams.at(-1);

@@ -1,6 +1,6 @@
 import { AppError } from '@leasehold/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createRig, issued, type Rig, revocation, settle } from './scripted-broker.suite.ts';
+import { createRig, hello, issued, type Rig, revocation, settle } from './scripted-broker.suite.ts';
 
 let rig: Rig;
 beforeEach(() => {
@@ -79,6 +79,27 @@ describe('borrowing', () => {
     expect((await borrowed).leaseId).toBe('l1');
   });
 
+  it('lets only so many wait for the first step', async () => {
+    rig.standing.establish(true);
+    const waiting = [1, 2, 3].map(() => codeOf(rig.leases.borrow('c1')));
+    expect(await codeOf(rig.leases.borrow('c1'))).toBe('overloaded');
+    rig.standing.establish(false);
+    expect(await Promise.all(waiting)).toEqual(['out_of_step', 'out_of_step', 'out_of_step']);
+  });
+
+  it('asks for nothing when the sidecar fell out of step before its turn came', async () => {
+    const stream = await rig.comeInStep();
+    stream.answersWith = undefined;
+    const refused = codeOf(rig.leases.borrow('c1'));
+    await vi.advanceTimersByTimeAsync(2_900);
+    rig.acquires[0]?.fail(denied);
+    await refused;
+    const late = codeOf(rig.leases.borrow('c1'));
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await late).toBe('out_of_step');
+    expect(rig.acquires.length).toBe(1);
+  });
+
   it('gives up waiting for a stream that does not come to life', async () => {
     rig.standing.establish(true);
     const refused = codeOf(rig.leases.borrow('c1'));
@@ -95,6 +116,32 @@ describe('borrowing', () => {
 });
 
 describe('an answer that comes late', () => {
+  it('is not believed though the same log is followed again after a reset: what happened between is not known', async () => {
+    const stream = await rig.comeInStep();
+    const refused = codeOf(rig.leases.borrow('c1'));
+    await settle();
+    stream.on.reset('queue overflow');
+    await vi.advanceTimersByTimeAsync(500);
+    const next = rig.streams[1];
+    next?.on.hello({ ...hello, cursorSeq: 6, headSeq: 6 });
+    next?.on.pong(next.pings[0] ?? 0, 6);
+    expect(rig.standing.isInStep(rig.clock.now())).toBe(true);
+    rig.acquires[0]?.answer(issued({ issuedAtSeq: 5 }));
+    expect(await refused).toBe('out_of_step');
+    expect(rig.leases.size).toBe(0);
+  });
+
+  it('is waited for with no more than the revocations since it was asked for', async () => {
+    const stream = await rig.comeInStep();
+    const borrowed = rig.leases.borrow('c1');
+    await settle();
+    stream.on.revoked(revocation(6, { ids: ['c9'] }));
+    expect(rig.leases.tombstones).toBe(1);
+    rig.acquires[0]?.answer(issued());
+    await borrowed;
+    expect(rig.leases.tombstones).toBe(0);
+  });
+
   it('is wiped and asked for again when the credential was revoked meanwhile', async () => {
     const stream = await rig.comeInStep();
     const borrowed = rig.leases.borrow('c1');

@@ -26,6 +26,8 @@ export interface LeaseCache extends Leases, LeaseHoldings {
   readonly size: number;
   /** Requests and streams under a lease. */
   readonly inFlight: number;
+  /** Revocations remembered for answers that are still on their way. */
+  readonly tombstones: number;
   /** Gives all leases back (best effort), wipes everything, cuts what is left. */
   close(): Promise<void>;
 }
@@ -186,6 +188,9 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
     },
     get inFlight() {
       return inFlight.size;
+    },
+    get tombstones() {
+      return tombstones.size;
     },
     async close() {
       acquisition.close();

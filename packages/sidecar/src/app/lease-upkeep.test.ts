@@ -61,6 +61,29 @@ describe('renewal', () => {
     expect(cut).not.toHaveBeenCalled();
   });
 
+  it('is not asked for twice at once', async () => {
+    await rig.comeInStep();
+    const entry = await rig.lend();
+    rig.leases.hold(entry, { isStreaming: () => true, cut: () => {} });
+    await vi.advanceTimersByTimeAsync(dueMs);
+    rig.renews[0]?.answer(renewed);
+    await vi.advanceTimersByTimeAsync(dueMs);
+    expect(rig.renews.length).toBe(2);
+    rig.leases.inHand('c1', rig.clock.now());
+    expect(rig.renews.length).toBe(2);
+  });
+
+  it('ends with the last thing that needs the lease', async () => {
+    const stream = await rig.comeInStep();
+    const entry = await rig.lend();
+    const over = rig.leases.hold(entry, { isStreaming: () => true, cut: () => {} });
+    stream.answersWith = undefined;
+    await vi.advanceTimersByTimeAsync(3_000);
+    over();
+    await vi.advanceTimersByTimeAsync(dueMs);
+    expect(rig.renews).toEqual([]);
+  });
+
   it('that fails is tried again until the lease runs out, and then what is in flight is cut', async () => {
     await rig.comeInStep();
     const entry = await rig.lend();
@@ -128,6 +151,7 @@ describe('renewal', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     rig.renews[0]?.answer({ ...renewed, ttlMs: 3_600_000 });
     await settle();
+    expect(rig.leaseEvents.some((event) => event.kind === 'renewed')).toBe(false);
     expect(rig.leases.refusal(entry, rig.clock.now())?.code).toBe('lease_ended');
   });
 });

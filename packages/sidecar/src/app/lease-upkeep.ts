@@ -112,7 +112,6 @@ export function createLeaseUpkeep(options: {
       if (!isTracked(tracked) || isExpired(entry, clock.now())) return;
       entry.requestedAt = requestedAt;
       entry.ttlMs = answer.ttlMs;
-      entry.issuedAtSeq = answer.issuedAtSeq;
       tracked.isUsed = false;
       tracked.isDue = false;
       onEvent({ kind: 'renewed', credentialId });

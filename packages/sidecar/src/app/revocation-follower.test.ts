@@ -136,6 +136,12 @@ describe('a stream that breaks', () => {
       waits.push(Date.now() - from);
     }
     expect(waits).toEqual([500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+    // One that worked for a while makes the next attempt a first one.
+    rig.streams.at(-1)?.on.hello(hello);
+    await vi.advanceTimersByTimeAsync(1_000);
+    rig.streams.at(-1)?.on.ended(new Error('gone'));
+    await vi.advanceTimersByTimeAsync(500);
+    expect(rig.streams.length).toBe(8);
     running.abort();
     await run;
   });

@@ -13,8 +13,6 @@ export interface Standing {
   move(next: RevocationCursor): void;
   identify(agentId: string): void;
   isInStep(now: Instant): boolean;
-  /** Notices whether the sidecar fell out of step: by timer, and called whenever something was heard or is to be sent. */
-  check(): void;
   /** Whether a stream is being set up, so that waiting a moment makes sense. */
   establish(isEstablishing: boolean): void;
   /** Resolves once in step; at once, if it is. Throws AppError `out_of_step` when no stream is being set up, when setting it up fails, or after `timeoutMs`. */
@@ -95,7 +93,6 @@ export function createStanding(options: { readonly clock: Clock; readonly maxWai
       agentId = id;
     },
     isInStep: (now) => inStep(cursor, now),
-    check,
     establish(is) {
       isEstablishing = is;
       if (!is) settle((waiter) => waiter.reject(outOfStep()));

@@ -1,6 +1,6 @@
 import type { Instant, Secret } from '@leasehold/core';
 
-/** A lease in hand. Renewal replaces the four fields that count its time; everything else stays for its life. */
+/** A lease in hand. Renewal replaces the two fields that count its time; everything else stays for its life, so an event that would have covered it once always does. */
 export interface LeaseEntry {
   readonly leaseId: string;
   readonly credentialId: string;
@@ -9,7 +9,7 @@ export interface LeaseEntry {
   readonly secret: Secret;
   readonly epoch: string;
   /** Head of the revocation log that the broker read before the parents: only later events cover this entry. */
-  issuedAtSeq: number;
+  readonly issuedAtSeq: number;
   /** When the request that `ttlMs` counts from was *sent* (INV-7). */
   requestedAt: Instant;
   ttlMs: number;

@@ -4,7 +4,6 @@ import {
   type CursorStep,
   emptyCursor,
   inStep,
-  onDisconnected,
   onHello,
   onPingSent,
   onPong,
@@ -57,7 +56,7 @@ describe('pongs', () => {
 
   it('to pings that were never sent, or sent on a stream before, prove nothing', () => {
     expect(moved(onPong(greeted, 9, 7)).freshFrom).toBeUndefined();
-    const reconnected = moved(onHello(onDisconnected(onPingSent(greeted, 1, at(0))), hello));
+    const reconnected = moved(onHello(onPingSent(greeted, 1, at(0)), hello));
     expect(moved(onPong(reconnected, 1, 7)).freshFrom).toBeUndefined();
   });
 
@@ -102,7 +101,7 @@ describe('events', () => {
 
 describe('a reconnect', () => {
   it('of the same epoch goes on where the cursor stood, and what was proved before stays proved until it runs out', () => {
-    const cursor = moved(onHello(onDisconnected(pinged(greeted, 1, 0)), { ...hello, headSeq: 12 }));
+    const cursor = moved(onHello(pinged(greeted, 1, 0), { ...hello, headSeq: 12 }));
     expect(cursor.seq).toBe(7);
     expect(inStep(cursor, at(2_999))).toBe(true);
     expect(inStep(cursor, at(3_000))).toBe(false);
@@ -115,6 +114,6 @@ describe('a reconnect', () => {
     ['without an epoch', { ...hello, epoch: '' }],
     ['without a staleness limit', { ...hello, maxStalenessMs: 0 }],
   ])('%s breaks the cursor', (_, said) => {
-    expect(onHello(onDisconnected(greeted), said).kind).toBe('broken');
+    expect(onHello(greeted, said).kind).toBe('broken');
   });
 });

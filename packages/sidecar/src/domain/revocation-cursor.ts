@@ -47,6 +47,7 @@ export function inStep(cursor: RevocationCursor, now: Instant): boolean {
   return cursor.epoch !== undefined && cursor.freshFrom !== undefined && elapsedMs(cursor.freshFrom, now) < cursor.maxStalenessMs;
 }
 
+/** A stream begins: what was proved on the one before stands, its open pings will not be answered. */
 export function onHello(cursor: RevocationCursor, hello: CursorHello): CursorStep {
   if (hello.epoch === '' || !(hello.maxStalenessMs > 0)) return broken('the broker said hello without an epoch or a staleness limit');
   if (hello.headSeq < hello.cursorSeq) return broken('the log ends before the place where the stream begins');
@@ -76,11 +77,6 @@ export function onPong(cursor: RevocationCursor, id: number, headSeq: number): C
   if (headSeq > cursor.seq) return broken(`the log's head is ${headSeq}, but event ${cursor.seq + 1} never came`);
   if (headSeq < ping.seq) return broken(`the log went back to ${headSeq} from ${ping.seq}`);
   return moved({ ...cursor, freshFrom: ping.at, sentPings: cursor.sentPings.filter((sent) => sent.id > id) });
-}
-
-/** The stream is gone: its pings will not be answered. What was proved on it stands. */
-export function onDisconnected(cursor: RevocationCursor): RevocationCursor {
-  return { ...cursor, sentPings: [] };
 }
 
 function moved(cursor: RevocationCursor): CursorStep {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { coverage } from './coverage.ts';
 import type { LeaseEntry } from './lease-entry.ts';
 import { refusal } from './lease-liveness.ts';
-import { type CursorStep, emptyCursor, onDisconnected, onHello, onPingSent, onPong, onRevoked } from './revocation-cursor.ts';
+import { type CursorStep, emptyCursor, onHello, onPingSent, onPong, onRevoked } from './revocation-cursor.ts';
 import { type Answer, createTombstones, type Question } from './tombstones.ts';
 
 /**
@@ -152,7 +152,6 @@ function play({ sleeps, ops }: Run, flaw: Flaw): { readonly used: number; readon
     if (!isKept) return;
     if (call.renews !== undefined) {
       if (entry !== call.renews) return;
-      entry.issuedAtSeq = call.head;
       entry.requestedAt = call.requestedAt;
       born.set(entry, call.bornAt);
       return;
@@ -206,7 +205,7 @@ function play({ sleeps, ops }: Run, flaw: Flaw): { readonly used: number; readon
     } else if (what === 'reconnect') {
       [up, pongs, down] = [[], [], []];
       sent = flaw === 'resume_skips_events' ? log.length : cursor.seq;
-      cursor = flaw === 'resume_skips_events' ? { ...cursor, seq: sent } : onDisconnected(cursor);
+      cursor = { ...cursor, seq: sent };
       cursor = settled(onHello(cursor, { epoch, cursorSeq: sent, headSeq: log.length, maxStalenessMs }));
     } else if (what === 'round_trip') {
       for (const step of ['ping', 'read_head', 'push_pong'] as const) act({ what: step, n: 0 });

@@ -1,4 +1,4 @@
-import { fromUint64, type OpenResponse } from '@leasehold/contract/grpc';
+import { fromServiceError, fromUint64, type OpenResponse } from '@leasehold/contract/grpc';
 import { AppError, type Clock, elapsedMs, type Instant } from '@leasehold/core';
 
 /** The sidecar's proven connection to a broker. Good at any replica. */
@@ -43,7 +43,7 @@ export function createBrokerSessions(options: BrokerSessionsOptions): BrokerSess
 
   async function open(): Promise<OpenedSession> {
     const askedAt = clock.now();
-    const value = await options.agentToken();
+    const value = await readToken();
     const opened = await options.open({ proof: { case: 'agentToken', value }, instanceId, instanceName });
     const proven = `${opened.tenantId}/${opened.agentId}`;
     // What is held was lent to one agent: under another one's session, its revocations would pass by.
@@ -62,6 +62,14 @@ export function createBrokerSessions(options: BrokerSessionsOptions): BrokerSess
     return session;
   }
 
+  async function readToken(): Promise<string> {
+    try {
+      return await options.agentToken();
+    } catch (cause) {
+      throw new AppError('identity_missing', 'The agent token can not be read. Check the file that it is kept in.', { cause });
+    }
+  }
+
   function isGood(until: number): boolean {
     return session !== undefined && elapsedMs(session.askedAt, clock.now()) < session.expiresInMs * until;
   }
@@ -76,7 +84,7 @@ export function createBrokerSessions(options: BrokerSessionsOptions): BrokerSess
         return await opening;
       } catch (thrown) {
         if (session !== undefined && isGood(1)) return session;
-        throw thrown;
+        throw fromServiceError(thrown);
       }
     },
     discard(used) {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
-import { type CallSettings, createClient, LeaseService, SessionService } from '@leasehold/contract/grpc';
+import { type CallSettings, createClient, fromServiceError, LeaseService, SessionService } from '@leasehold/contract/grpc';
 import { AppError, type Clock } from '@leasehold/core';
 import type { Broker } from '../../ports/broker.ts';
 import { type BrokerSession, createBrokerSessions } from './broker-session.ts';
@@ -34,7 +34,7 @@ export function createGrpcBroker(options: GrpcBrokerOptions): GrpcBroker {
   const channelOptions = channelOptionsOf(options);
   const sessionService = createClient(SessionService, credentials, target, channelOptions);
   const leaseService = createClient(LeaseService, credentials, target, channelOptions);
-  const sessions = createBrokerSessions({ ...options, open: (request) => sessionService.open(request, { deadlineMs }) });
+  const sessions = createBrokerSessions({ ...options, open: async (request) => sessionService.open(request, { deadlineMs }) });
 
   /** A session that the broker does not take any more is replaced once: it restarted with other keys, or our clock was wrong. */
   async function withSession<T>(call: (settings: CallSettings) => Promise<T>): Promise<T> {
@@ -42,7 +42,8 @@ export function createGrpcBroker(options: GrpcBrokerOptions): GrpcBroker {
     try {
       return await call(settingsOf(session));
     } catch (thrown) {
-      if (!isAboutIdentity(thrown)) throw thrown;
+      // A closed channel throws errors of its own.
+      if (!isAboutIdentity(thrown)) throw fromServiceError(thrown);
       sessions.discard(session);
       return call(settingsOf(await sessions.current()));
     }

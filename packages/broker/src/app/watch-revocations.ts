@@ -67,7 +67,10 @@ export function createWatchRevocations({
     pingIntervalMs,
     maxStalenessMs,
     maxReplay,
-    onGreeted: (subscriber) => routes.want(subscriber),
+    onGreeted: (subscriber) => {
+      confirmations.moved(subscriber);
+      routes.want(subscriber);
+    },
     onFault,
   });
   const ask = (subscriber: Subscriber) => {
@@ -111,7 +114,6 @@ export function createWatchRevocations({
     fresh.delete(subscriber);
     asking.delete(subscriber);
     if (!roster.hasTenant(tenantId)) rounds.forget(tenantId);
-    confirmations.moved(tenantId);
   };
 
   signal.subscribe(wake, ended);
@@ -155,7 +157,7 @@ export function createWatchRevocations({
             const committedAt = feed?.committedAt(applied);
             if (committedAt !== undefined) onConfirmed(Math.max(0, wallMs - committedAt));
           }
-          confirmations.moved(caller.tenantId);
+          confirmations.moved(subscriber);
         },
       };
     },

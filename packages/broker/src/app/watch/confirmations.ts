@@ -1,12 +1,13 @@
 import { type Clock, elapsedMs } from '@leasehold/core';
 import type { ConfirmationProgress, RevocationReceipt } from '../../ports/use-cases.ts';
 import { type Roster, sidecarKey } from './roster.ts';
+import type { Subscriber } from './subscriber.ts';
 
 /** Follows which sidecars have applied a revocation. */
 export interface Confirmations {
   follow(tenantId: string, receipt: RevocationReceipt, ended: AbortSignal): AsyncIterable<ConfirmationProgress>;
-  /** Says that a sidecar of the tenant moved on, came or went. */
-  moved(tenantId: string): void;
+  /** Says that a stream was greeted, or confirmed something. */
+  moved(subscriber: Subscriber): void;
 }
 
 interface Awaited {
@@ -23,7 +24,7 @@ export function createConfirmations({
   readonly clock: Clock;
   readonly maxStalenessMs: number;
 }): Confirmations {
-  const followers = new Map<string, Set<() => void>>();
+  const followers = new Map<string, Set<(subscriber: Subscriber) => void>>();
 
   /** Who was connected, or may not have closed itself yet, when the following began: a sidecar that comes later has nothing older. */
   const awaitedOf = (tenantId: string): ReadonlyMap<string, Awaited> => {
@@ -32,7 +33,7 @@ export function createConfirmations({
   };
 
   const appliedBy = (tenantId: string, seq: number): ReadonlySet<string> => {
-    const connected = [...roster.ofTenant(tenantId)].filter(({ sentSeq, appliedSeq }) => sentSeq !== undefined && appliedSeq >= seq);
+    const connected = [...roster.ofTenant(tenantId)].filter((subscriber) => hasApplied(subscriber, seq));
     const departed = [...roster.departedOf(tenantId).values()].filter(({ appliedSeq }) => appliedSeq >= seq);
     return new Set([...connected, ...departed].map(({ caller }) => sidecarKey(caller)));
   };
@@ -47,8 +48,21 @@ export function createConfirmations({
     const beforeMs = Math.min(Math.max(0, begin.wallMs - committedAt), maxStalenessMs);
     const awaited = awaitedOf(tenantId);
     const bell = createBell();
+    const confirm = (keys: Iterable<string>) => {
+      const afterMs = beforeMs + elapsedMs(begin, clock.now());
+      for (const key of keys) {
+        const sidecar = awaited.get(key);
+        if (sidecar !== undefined) sidecar.afterMs ??= afterMs;
+      }
+    };
+    confirm(appliedBy(tenantId, head.seq));
+    const listen = (subscriber: Subscriber) => {
+      if (!hasApplied(subscriber, head.seq)) return;
+      confirm([sidecarKey(subscriber.caller)]);
+      bell.ring();
+    };
     const followersOfTenant = followers.get(tenantId) ?? new Set();
-    followers.set(tenantId, followersOfTenant.add(bell.ring));
+    followers.set(tenantId, followersOfTenant.add(listen));
     let isPastBound = false;
     const deadline = setTimeout(() => {
       isPastBound = true;
@@ -58,10 +72,7 @@ export function createConfirmations({
     try {
       let confirmedBefore = 0;
       while (!ended.aborted) {
-        const sinceMs = elapsedMs(begin, clock.now());
-        const done = appliedBy(tenantId, head.seq);
-        for (const [key, sidecar] of awaited) if (done.has(key)) sidecar.afterMs ??= beforeMs + sinceMs;
-        const progress = progressOf([...awaited.values()], beforeMs + sinceMs, isPastBound);
+        const progress = progressOf([...awaited.values()], beforeMs + elapsedMs(begin, clock.now()), isPastBound);
         if (progress.done) return yield progress;
         if (progress.confirmed.length > confirmedBefore) yield progress;
         confirmedBefore = progress.confirmed.length;
@@ -70,17 +81,22 @@ export function createConfirmations({
     } finally {
       clearTimeout(deadline);
       ended.removeEventListener('abort', bell.ring);
-      followersOfTenant.delete(bell.ring);
+      followersOfTenant.delete(listen);
       if (followersOfTenant.size === 0) followers.delete(tenantId);
     }
   }
 
   return {
     follow,
-    moved(tenantId) {
-      for (const ring of followers.get(tenantId) ?? []) ring();
+    moved(subscriber) {
+      for (const listen of followers.get(subscriber.caller.tenantId) ?? []) listen(subscriber);
     },
   };
+}
+
+/** A sidecar that was greeted at a later place held nothing older. */
+function hasApplied({ sentSeq, appliedSeq }: Subscriber, seq: number): boolean {
+  return sentSeq !== undefined && appliedSeq >= seq;
 }
 
 function progressOf(awaited: readonly Awaited[], elapsed: number, isPastBound: boolean): ConfirmationProgress {

@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ConfirmationProgress } from '../../ports/use-cases.ts';
+import { createStage, type Stage } from './stage.suite.ts';
+
+let stage: Stage;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  stage = createStage();
+});
+
+afterEach(() => {
+  stage.close();
+  vi.useRealTimers();
+});
+
+const pass = async (ms: number) => {
+  stage.nowMs += ms;
+  await vi.advanceTimersByTimeAsync(ms);
+};
+
+/** Commits, and collects what following it yields: `confirmed/total outstanding…`, with `.` once done. */
+function revoke(): { readonly lines: string[]; readonly end: AbortController; readonly over: Promise<void> } {
+  const seq = stage.log.commit();
+  stage.notify();
+  const end = new AbortController();
+  const lines: string[] = [];
+  const line = ({ confirmed, total, outstanding, done }: ConfirmationProgress) =>
+    [`${confirmed.map(({ instance, afterMs }) => `${instance}:${afterMs}`)} of ${total}`, ...outstanding].join(' ') + (done ? '.' : '');
+  const receipt = { head: { epoch: 'e1', seq }, committedAt: stage.nowMs };
+  const over = (async () => {
+    for await (const progress of stage.hub.confirmations('t1', receipt, end.signal)) lines.push(line(progress));
+  })();
+  return { lines, end, over };
+}
+
+test('it ends as soon as every sidecar has confirmed', async () => {
+  const [one, two] = [stage.join(), stage.join()];
+  stage.join({ tenantId: 't2', agentId: 'a2' });
+  await pass(0);
+  const { lines, over } = revoke();
+  await pass(20);
+  two.applied(1);
+  await pass(10);
+  one.applied(1);
+  await over;
+  expect(lines).toEqual(['pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:30 of 2.']);
+});
+
+test('it ends at max_staleness, and names those who closed themselves', async () => {
+  const one = stage.join();
+  stage.join();
+  await pass(0);
+  const { lines, over } = revoke();
+  await pass(20);
+  one.applied(1);
+  await pass(2_979);
+  expect(lines).toHaveLength(1);
+  await pass(1);
+  await over;
+  expect(lines).toEqual(['pod-1:20 of 2 pod-2', 'pod-1:20 of 2 pod-2.']);
+});
+
+test('a sidecar that left lately counts as outstanding; one that left longer ago than max_staleness has closed itself', async () => {
+  const [long, lately] = [stage.join(), stage.join()];
+  await pass(0);
+  long.leave();
+  await pass(2_000);
+  lately.leave();
+  await pass(1_000);
+  const { lines, over } = revoke();
+  await pass(3_000);
+  await over;
+  expect(lines).toEqual([' of 1 pod-2.']);
+});
+
+test('a sidecar that comes back and catches up confirms', async () => {
+  const who = { instanceId: 'same', instanceName: 'pod-x' };
+  const before = stage.join(who);
+  await pass(0);
+  before.leave();
+  const { lines, over } = revoke();
+  const again = stage.join(who, { epoch: 'e1', seq: 0 });
+  await pass(100);
+  again.applied(1);
+  await over;
+  expect(lines).toEqual(['pod-x:100 of 1.']);
+});
+
+test('a sidecar that comes back with nothing in hand has nothing left to purge', async () => {
+  const who = { instanceId: 'same', instanceName: 'pod-x' };
+  const before = stage.join(who);
+  await pass(0);
+  before.leave();
+  const { lines, over } = revoke();
+  stage.join(who);
+  await pass(100);
+  stage.join().leave();
+  await over;
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(/^pod-x:\d+ of 1\.$/);
+});
+
+test('without sidecars it is done at once', async () => {
+  const { lines, over } = revoke();
+  await over;
+  expect(lines).toEqual([' of 0.']);
+});
+
+test('whoever stops listening leaves nothing behind', async () => {
+  stage.join();
+  await pass(0);
+  const timers = vi.getTimerCount();
+  const { lines, end, over } = revoke();
+  await pass(10);
+  end.abort();
+  await over;
+  expect(lines).toEqual([]);
+  expect(vi.getTimerCount()).toBe(timers);
+});

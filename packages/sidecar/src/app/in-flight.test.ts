@@ -151,10 +151,8 @@ describe('falling out of step', () => {
     rig = createRig({ streamGraceMs: 600_000 });
     stream = await rig.comeInStep();
     const { sse } = await holdBoth();
-    if (isBack) {
-      stream.answersWith = undefined;
-      await vi.advanceTimersByTimeAsync(3_500);
-    }
+    stream.answersWith = undefined;
+    if (isBack) await vi.advanceTimersByTimeAsync(3_500);
     rig.clock.sleep(60_000);
     if (isBack) await resume(5);
     else await vi.advanceTimersByTimeAsync(1_000);

@@ -13,7 +13,7 @@ export interface UseWindow extends UseLog {
 type Tally = { -readonly [K in keyof UseRecord]: UseRecord[K] };
 
 /** What the broker takes in one batch. */
-export const maxRecords = 1_000;
+const maxRecords = 1_000;
 /** The last places are kept for records whose path is folded to `*`: an agent that makes up paths still leaves a count per credential. */
 const foldedPlaces = 100;
 const maxPathLength = 200;

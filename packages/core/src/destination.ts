@@ -1,3 +1,8 @@
+import { AppError } from './errors.ts';
+import { canonicalHostPattern } from './host-pattern.ts';
+import { isCidr } from './ip.ts';
+import { checkPath } from './request-path.ts';
+
 /** Where a credential may go. All fields are canonical: made by `parseDestination`, compared byte by byte. */
 export interface Destination {
   readonly scheme: 'https' | 'http';
@@ -12,4 +17,58 @@ export interface Destination {
   readonly caPem: string | undefined;
   /** CIDR ranges, otherwise refused, that this destination may resolve to. */
   readonly privateCidrs: readonly string[];
+}
+
+export interface DestinationOptions {
+  readonly methods?: readonly string[];
+  readonly pathPrefixes?: readonly string[];
+  readonly caPem?: string | undefined;
+  readonly privateCidrs?: readonly string[];
+}
+
+/**
+ * A destination from `https://api.example.com`, `https://*.example.com:8443/v1` or, for plaintext and only if written so, `http://…`.
+ * A path in the URL is one more path prefix. Throws one AppError `invalid_argument` that lists every problem.
+ */
+export function parseDestination(url: string, options: DestinationOptions = {}): Destination {
+  const problems: string[] = [];
+  const [, scheme, hostText = '', portText, pathText = ''] = /^(https?):\/\/(\[[^\]]*\]|[^/:?#]*)(?::(\d+))?(\/[^?#]*)?$/.exec(url) ?? [];
+  const hostPattern = canonicalHostPattern(hostText.replace(/^\[|\]$/g, ''));
+  if (scheme === undefined)
+    problems.push(
+      `"${url}" is no destination: write https://host, https://*.host or https://host:port/path, without user, query or fragment.`,
+    );
+  else if (hostPattern === undefined)
+    problems.push(`"${hostText}" is no host: write an exact host, or "*." and a host with at least two labels.`);
+  const port = portText === undefined ? (scheme === 'http' ? 80 : 443) : Number(portText);
+  if (port < 1 || port > 65_535) problems.push(`port ${portText} is outside 1 to 65535.`);
+
+  const methods = (options.methods ?? []).map((method) => method.toUpperCase());
+  for (const method of methods) if (!isMethod(method)) problems.push(`"${method}" is no HTTP method.`);
+  const pathPrefixes = [...(pathText === '' || pathText === '/' ? [] : [pathText]), ...(options.pathPrefixes ?? [])];
+  for (const prefix of pathPrefixes)
+    if (!isPathPrefix(prefix)) problems.push(`"${prefix}" is no path prefix: it begins with "/" and has no dot segments, query or "//".`);
+  const privateCidrs = options.privateCidrs ?? [];
+  for (const cidr of privateCidrs) if (!isCidr(cidr)) problems.push(`"${cidr}" is no address range: write it as 10.0.0.0/8 or fd00::/8.`);
+  const caPem = options.caPem;
+  if (caPem !== undefined && !/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(caPem))
+    problems.push('the CA file holds no PEM certificate.');
+  if (caPem?.includes('PRIVATE KEY') === true) problems.push('the CA file holds a private key: give the certificate alone.');
+
+  if (problems.length > 0 || scheme === undefined || hostPattern === undefined) throw new AppError('invalid_argument', problems.join('\n'));
+  return { scheme: scheme === 'http' ? 'http' : 'https', hostPattern, port, methods, pathPrefixes, caPem, privateCidrs };
+}
+
+/** A method as policies write it (RFC 9110 section 9.1: case matters, and all registered ones are upper case). */
+export function isMethod(text: string): boolean {
+  return /^[A-Z][A-Z-]{0,31}$/.test(text) && text !== 'CONNECT' && text !== 'TRACE';
+}
+
+export function isPathPrefix(text: string): boolean {
+  if (!text.startsWith('/') || text.includes('?') || text.includes('%')) return false;
+  try {
+    return checkPath(text) === text;
+  } catch {
+    return false;
+  }
 }

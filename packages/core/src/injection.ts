@@ -1,5 +1,55 @@
+import { AppError } from './errors.ts';
+
 /** How a value goes on the wire. */
 export type Injection =
   | { readonly kind: 'header'; readonly name: string /** Holds `{value}` exactly once. */; readonly template: string }
   | { readonly kind: 'basic' /** RFC 7617 user-id: no colon. */; readonly username: string }
   | { readonly kind: 'query'; readonly name: string };
+
+const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
+/** Headers that frame a message or name its target: a value there would change the request, not authorize it. */
+const reserved =
+  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|accept-encoding|date|via|forwarded|content-.*|proxy-.*|x-forwarded-.*|x-leasehold-.*)$/i;
+const noControl = /^[\x20-\x7e]*$/;
+
+/** Throws one AppError `invalid_argument` that lists every problem. */
+export function checkInjection(injection: Injection): void {
+  const problems: string[] = [];
+  if (injection.kind === 'header') {
+    if (!token.test(injection.name)) problems.push(`"${injection.name}" is no header name.`);
+    else if (reserved.test(injection.name))
+      problems.push(`the header ${injection.name} belongs to the connection and can't carry a credential.`);
+    if (injection.template.split('{value}').length !== 2)
+      problems.push('the header template must hold {value} exactly once, such as "Authorization: Bearer {value}".');
+    if (!noControl.test(injection.template)) problems.push('the header template may hold printable ASCII only.');
+  } else if (injection.kind === 'basic') {
+    // RFC 7617 section 2: the user-id ends at the first colon.
+    if (!noControl.test(injection.username) || injection.username.includes(':'))
+      problems.push('the user name for basic auth may hold printable ASCII without a colon.');
+    if (injection.username.length > 256) problems.push('the user name for basic auth is longer than 256 characters.');
+  } else if (!/^[A-Za-z0-9._~-]{1,64}$/.test(injection.name)) {
+    problems.push(`"${injection.name}" is no query parameter name: use letters, digits and ". _ ~ -".`);
+  }
+  if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
+}
+
+const minValueBytes = 8;
+const maxValueBytes = 16_384;
+
+/**
+ * Judges a value before it is stored (THREATS 8). Never quotes it. Throws AppError `invalid_argument`.
+ * Values are 8 bytes or more: a shorter one would stand in answers by chance, and scrubbing would eat them.
+ */
+export function checkValue(value: Uint8Array): void {
+  const problem =
+    value.byteLength === 0
+      ? 'The value is empty.'
+      : value.byteLength < minValueBytes
+        ? `The value is shorter than ${minValueBytes} bytes, so answers could not be scrubbed of it safely. Use a longer one.`
+        : value.byteLength > maxValueBytes
+          ? `The value is longer than ${maxValueBytes} bytes.`
+          : value.some((byte) => byte < 0x20 || byte > 0x7e)
+            ? 'The value holds a line break, another control character or non-ASCII bytes, which can not go into a header. Check for a stray line end.'
+            : undefined;
+  if (problem !== undefined) throw new AppError('invalid_argument', problem);
+}

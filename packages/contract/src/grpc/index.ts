@@ -1,3 +1,4 @@
+export * from './acquire-wire.ts';
 export * from './bridge-client.ts';
 export * from './bridge-server.ts';
 export * from './encoded-message.ts';

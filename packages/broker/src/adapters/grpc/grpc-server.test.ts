@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { ChannelCredentials } from '@grpc/grpc-js';
+import { createClient, LeaseService } from '@leasehold/contract/grpc';
+import { AppError } from '@leasehold/core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { caller, type Wired, wire } from './wired.suite.ts';
+
+let wired: Wired;
+const session = { metadata: { authorization: 'Bearer s1' }, deadlineMs: 10_000 };
+
+beforeAll(async () => {
+  wired = await wire();
+});
+afterAll(() => wired.stop());
+afterEach(() => {
+  wired.asked.length = 0;
+  wired.observed.length = 0;
+  wired.refusal = undefined;
+});
+
+const codeOf = (call: Promise<unknown>) =>
+  call.then(
+    () => 'ok',
+    (thrown: unknown) => AppError.from(thrown).code,
+  );
+
+test('a proof of identity becomes a session', async () => {
+  const opened = await wired.sessions.open({
+    proof: { case: 'agentToken', value: 'tok' },
+    instanceId: 'instance-0123456789',
+    instanceName: 'pod-1',
+  });
+  expect(wired.asked).toEqual([['openSession', { agentToken: 'tok' }, { id: 'instance-0123456789', name: 'pod-1' }]]);
+  expect(opened).toMatchObject({
+    sessionToken: 's1',
+    expiresInMs: 60_000n,
+    tenantId: 't1',
+    agentId: 'a1',
+    agentName: 'bot',
+    tenantName: 'acme',
+  });
+});
+
+test('a lease comes with its value, which is zeroed here once it is sent', async () => {
+  const value = Buffer.from('canary-secret');
+  wired.lease = { ...wired.lease, value };
+  const lease = await wired.leases.acquire({ credentialId: 'c1', ttlMs: 5n }, session);
+  expect(wired.asked).toEqual([['issueLease', caller, { credentialId: 'c1', ttlMs: 5 }]]);
+  expect(lease).toMatchObject({ leaseId: 'l1', grantId: 'g1', version: 2, ttlMs: 300_000n, epoch: 'e1', issuedAtSeq: 4n });
+  expect(Buffer.from(lease.value).toString()).toBe('canary-secret');
+  expect(value.every((byte) => byte === 0)).toBe(true);
+});
+
+test('renew, release and report reach their use cases', async () => {
+  expect(await wired.leases.renew({ leaseId: 'l1' }, session)).toMatchObject({ leaseId: 'l1', ttlMs: 9n, epoch: 'e1', issuedAtSeq: 4n });
+  expect((await wired.leases.release({ leaseIds: ['l1', 'l2'] }, session)).released).toBe(2);
+  const record = {
+    credentialId: '',
+    leaseId: '',
+    method: 'GET',
+    authority: 'https://x:443',
+    path: '/',
+    outcome: 'no_grant',
+    httpStatus: 403,
+  };
+  await wired.leases.reportUse({ batchSeq: 1n, dropped: 2n, records: [{ ...record, count: 3n, firstAtMs: 4n, lastAtMs: 5n }] }, session);
+  expect(wired.asked).toEqual([
+    ['renewLease', caller, { leaseId: 'l1', ttlMs: 0 }],
+    ['releaseLeases', caller, ['l1', 'l2']],
+    ['recordUse', caller, { batchSeq: 1, dropped: 2, records: [{ ...record, count: 3, firstAtMs: 4, lastAtMs: 5 }] }],
+  ]);
+  expect(wired.observed).toEqual(['Renew ok', 'Release ok', 'ReportUse ok']);
+});
+
+test('a denial arrives with its reason, and nothing of the inner error', async () => {
+  wired.refusal = new AppError('no_grant', 'Ask for a grant.', { cause: new Error('inner') });
+  const error = await wired.leases.acquire({ credentialId: 'c1' }, session).catch((thrown: unknown) => AppError.from(thrown));
+  expect(error).toMatchObject({ code: 'no_grant', message: 'Ask for a grant.' });
+  expect(wired.observed).toEqual(['Acquire no_grant']);
+});
+
+test.each([
+  ['no token', {}, 'identity_missing'],
+  ['another scheme', { authorization: 'Basic s1' }, 'identity_missing'],
+  ['a token that is not ours', { authorization: 'Bearer s2' }, 'identity_invalid'],
+  ['an endless token', { authorization: `Bearer ${'s'.repeat(4_000)}` }, 'identity_missing'],
+])('with %s every call is refused, and no use case is asked', async (_, metadata, expected) => {
+  const settings = { metadata, deadlineMs: 10_000 };
+  const codes = await Promise.all([
+    codeOf(wired.leases.acquire({ credentialId: 'c1' }, settings)),
+    codeOf(wired.leases.renew({ leaseId: 'l1' }, settings)),
+    codeOf(wired.leases.release({}, settings)),
+    codeOf(wired.leases.reportUse({}, settings)),
+  ]);
+  expect(codes).toEqual([expected, expected, expected, expected]);
+  expect(wired.asked).toEqual([]);
+});
+
+test.each([
+  ['no credential', () => wired.leases.acquire({}, session), 'invalid_argument'],
+  ['a time past 2^53', () => wired.leases.acquire({ credentialId: 'c1', ttlMs: 2n ** 60n }, session), 'invalid_argument'],
+  ['an id with a space', () => wired.leases.renew({ leaseId: 'l 1' }, session), 'invalid_argument'],
+  ['1,001 ids', () => wired.leases.release({ leaseIds: Array.from({ length: 1_001 }, () => 'l1') }, session), 'invalid_argument'],
+  ['1,001 records', () => wired.leases.reportUse({ records: Array.from({ length: 1_001 }, () => ({})) }, session), 'invalid_argument'],
+  ['an unknown outcome', () => wired.leases.reportUse({ records: [{ outcome: 'ok' }] }, session), 'invalid_argument'],
+  [
+    'an escape sequence in a path',
+    () => wired.leases.reportUse({ records: [{ outcome: 'forwarded', path: '/\u001b[2J' }] }, session),
+    'invalid_argument',
+  ],
+  ['no proof', () => wired.sessions.open({ instanceId: 'instance-0123456789' }), 'identity_missing'],
+  ['an endless agent token', () => wired.sessions.open({ proof: { case: 'agentToken', value: 'x'.repeat(3_000) } }), 'identity_invalid'],
+  [
+    'a short instance id',
+    () => wired.sessions.open({ proof: { case: 'agentToken', value: 'tok' }, instanceId: 'short' }),
+    'invalid_argument',
+  ],
+  ['more than 1 MiB', () => wired.leases.acquire({ credentialId: 'c'.repeat(1_100_000) }, session), 'broker_unreachable'],
+])('%s is refused before any use case is asked', async (_, call, expected) => {
+  expect(await codeOf(call())).toBe(expected);
+  expect(wired.asked).toEqual([]);
+});
+
+test('without TLS, and with a certificate that the client does not trust, no call gets through', async () => {
+  const plain = createClient(LeaseService, ChannelCredentials.createInsecure(), wired.target, { 'grpc.enable_http_proxy': 0 });
+  const foreign = createClient(LeaseService, ChannelCredentials.createSsl(), wired.target, wired.clientOptions);
+  const settings = { ...session, deadlineMs: 1_000 };
+  expect(await codeOf(plain.renew({ leaseId: 'l1' }, settings))).toBe('broker_unreachable');
+  expect(await codeOf(foreign.renew({ leaseId: 'l1' }, settings))).toBe('broker_unreachable');
+  expect(wired.asked).toEqual([]);
+  plain.close();
+  foreign.close();
+});
+
+test('a taken port is said plainly', async () => {
+  await expect(wire({}, wired.server.port)).rejects.toMatchObject({
+    code: 'invalid_argument',
+    message: expect.stringContaining('--grpc-port'),
+  });
+});
+
+test('past the highest number of connections a new one is closed, and those in place are served', async () => {
+  const small = await wire({ maxConnections: 1 });
+  await small.leases.renew({ leaseId: 'l1' }, session);
+  const socket = connect({ host: '127.0.0.1', port: small.server.port });
+  socket.on('error', () => {});
+  await once(socket, 'close');
+  expect(await codeOf(small.leases.renew({ leaseId: 'l1' }, session))).toBe('ok');
+  await small.stop();
+});
+
+test('it stops although a peer keeps its connection', async () => {
+  const other = await wire();
+  const socket = connect({ host: '127.0.0.1', port: other.server.port });
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  await other.leases.renew({ leaseId: 'l1' }, session);
+  await other.stop();
+  socket.destroy();
+});

@@ -1,0 +1,97 @@
+import { createServer, type Socket } from 'node:net';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { addService, LeaseService, SessionService, type UnaryObserver } from '@leasehold/contract/grpc';
+import { listening } from '@leasehold/runtime';
+import type { LendingUseCases } from '../../ports/use-cases.ts';
+import type { WatchHub } from '../../ports/watch-stream.ts';
+import { createLeaseService } from './lease-service.ts';
+import { createSessionService } from './session-service.ts';
+import { createWatchService } from './watch-service.ts';
+
+export interface GrpcServerOptions {
+  readonly lending: LendingUseCases;
+  readonly hub: WatchHub;
+  readonly tls: { readonly certPem: string; readonly keyPem: string };
+  readonly host: string;
+  readonly port: number;
+  /** For metrics and logs. */
+  readonly onCall?: UnaryObserver;
+  readonly limits?: Partial<GrpcLimits>;
+}
+
+export interface GrpcLimits {
+  readonly maxConnections: number;
+  /** Calls and streams at once on one connection. */
+  readonly maxStreamsPerConnection: number;
+  readonly maxRequestBytes: number;
+  /** What may wait on one watch stream for its reader. */
+  readonly maxQueuedMessages: number;
+  readonly maxQueuedBytes: number;
+  /** How long what was ended may take to leave by itself, ms. */
+  readonly lingerMs: number;
+}
+
+export interface GrpcServer {
+  readonly port: number;
+  /** Resolves when `ended` aborted and every connection is closed. */
+  readonly closed: Promise<void>;
+}
+
+const defaults: GrpcLimits = {
+  maxConnections: 25_000,
+  maxStreamsPerConnection: 256,
+  maxRequestBytes: 1_048_576,
+  maxQueuedMessages: 8_192,
+  maxQueuedBytes: 2_097_152,
+  lingerMs: 1_000,
+};
+
+/** Serves `leasehold.v1` to sidecars, over TLS alone. Throws AppError `invalid_argument` when it can't listen. */
+export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSignal): Promise<GrpcServer> {
+  const { lending, hub, tls, host, port, onCall = () => {} } = options;
+  const limits = { ...defaults, ...options.limits };
+  const server = new Server({
+    'grpc.max_receive_message_length': limits.maxRequestBytes,
+    'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
+    // Finds peers that are gone without a word.
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.max_connection_idle_ms': 600_000,
+    'grpc.enable_channelz': 0,
+  });
+  // grpc-js can't reset a stream whose reader does not read, so the connections are ours: the slow reader's is closed.
+  const sockets = new Map<string, Socket>();
+  addService(server, SessionService, createSessionService(lending, onCall));
+  addService(server, LeaseService, {
+    ...createLeaseService(lending, onCall),
+    watch: createWatchService({ lending, hub, ...limits, cut: (peer) => sockets.get(peer)?.destroy() }),
+  });
+  const certificate = { cert_chain: Buffer.from(tls.certPem), private_key: Buffer.from(tls.keyPem) };
+  const injector = server.createConnectionInjector(ServerCredentials.createSsl(null, [certificate]));
+
+  const listener = createServer({ noDelay: true }, (socket) => {
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    sockets.set(peer, socket);
+    socket.on('close', () => sockets.delete(peer));
+    socket.on('error', () => socket.destroy());
+    injector.injectConnection(socket);
+  });
+  listener.maxConnections = limits.maxConnections;
+  const address = await listening(listener, { host, port, what: 'grpc' }, ended);
+
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  listener.on('close', () => {
+    injector.destroy();
+    resolve();
+  });
+  const shutDown = () => {
+    // Lets the hub's last words out; a peer that does not hang up is cut.
+    injector.drain(limits.lingerMs);
+    const timer = setTimeout(() => {
+      for (const socket of sockets.values()) socket.destroy();
+    }, limits.lingerMs);
+    listener.on('close', () => clearTimeout(timer));
+  };
+  ended.addEventListener('abort', shutDown, { once: true });
+  return { port: address.port, closed };
+}

@@ -1,0 +1,93 @@
+import { fromUint64, type WatchRequest } from '@leasehold/contract/grpc';
+import { AppError } from '@leasehold/core';
+import type { LendingUseCases } from '../../ports/use-cases.ts';
+import type { Watcher, WatchHub } from '../../ports/watch-stream.ts';
+import { bearerOf, parseStart } from './requests.ts';
+import { createWatchSink, type WatchServerStream } from './watch-sink.ts';
+import { createWatchEncoder } from './watch-wire.ts';
+
+export interface WatchServiceOptions {
+  readonly lending: Pick<LendingUseCases, 'verifySession'>;
+  readonly hub: WatchHub;
+  readonly maxQueuedMessages: number;
+  readonly maxQueuedBytes: number;
+  readonly lingerMs: number;
+  /** Closes the connection of a peer (address:port) at once. */
+  readonly cut: (peer: string) => void;
+}
+
+/** Time that a sidecar has to say where it stands, ms. */
+const startWithinMs = 10_000;
+
+/** `LeaseService.Watch`: checks the protocol of the sidecar's side; what is said to it is the hub's. */
+export function createWatchService({
+  lending,
+  hub,
+  maxQueuedMessages,
+  maxQueuedBytes,
+  lingerMs,
+  cut,
+}: WatchServiceOptions): (stream: WatchServerStream) => void {
+  const encodeMessage = createWatchEncoder();
+
+  return (stream) => {
+    const gone = new AbortController();
+    const peer = stream.getPeer();
+    const sink = createWatchSink({
+      stream,
+      encodeMessage,
+      maxMessages: maxQueuedMessages,
+      maxBytes: maxQueuedBytes,
+      lingerMs,
+      cut: () => cut(peer),
+    });
+    let watcher: Watcher | undefined;
+    const timer = setTimeout(() => fail(new AppError('invalid_argument', 'Send `start` first.')), startWithinMs);
+
+    const leave = () => {
+      clearTimeout(timer);
+      gone.abort();
+    };
+    const fail = (thrown: unknown) => {
+      if (gone.signal.aborted) return;
+      leave();
+      sink.end({ kind: 'error', error: AppError.from(thrown) });
+    };
+    const receive = ({ message }: WatchRequest) => {
+      switch (message.case) {
+        case 'start': {
+          if (watcher !== undefined) throw new AppError('invalid_argument', 'Send `start` once.');
+          const caller = lending.verifySession(bearerOf(stream.metadata));
+          clearTimeout(timer);
+          watcher = hub.attach(caller, parseStart(message.value), sink, gone.signal);
+          return;
+        }
+        case 'ping':
+          return started(watcher).ping(fromUint64(message.value.id, 'ping.id'));
+        case 'applied':
+          return started(watcher).applied(fromUint64(message.value.seq, 'applied.seq'));
+        default:
+          throw new AppError('invalid_argument', 'This message is not known. Run the same version of broker and sidecar.');
+      }
+    };
+
+    stream.on('cancelled', leave);
+    stream.on('end', () => {
+      leave();
+      stream.end();
+    });
+    stream.on('data', (request) => {
+      if (gone.signal.aborted) return;
+      try {
+        receive(request);
+      } catch (thrown) {
+        fail(thrown);
+      }
+    });
+  };
+}
+
+function started(watcher: Watcher | undefined): Watcher {
+  if (watcher === undefined) throw new AppError('invalid_argument', 'Send `start` first.');
+  return watcher;
+}

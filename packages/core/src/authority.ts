@@ -29,10 +29,16 @@ export function parseAbsoluteTarget(target: string): Authority & { readonly path
 
 /** `host[:port]` of a Host header, a CONNECT target or `:authority` (RFC 3986 section 3.2). Throws AppError `bad_request`. */
 export function parseHostAndPort(text: string, scheme: 'http' | 'https'): Authority {
+  // Names are sent as A-labels: other letters arrive as bytes of an encoding that nobody declared.
+  if (/[^\x21-\x7e]/.test(text)) throw badHost();
   const [, bracketed, plain, portText] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text) ?? [];
   const host = bracketed === undefined ? canonicalHost(plain ?? '') : canonicalIpv6(bracketed);
-  if (host === undefined) throw new AppError('bad_request', 'The host of this request is no valid host name or address. Check the URL.');
+  if (host === undefined) throw badHost();
   return { scheme, host, port: portText === undefined ? defaultPorts[scheme] : parsePort(portText) };
+}
+
+function badHost(): AppError {
+  return new AppError('bad_request', 'The host of this request is no valid host name or address. Check the URL.');
 }
 
 function canonicalIpv6(text: string): string | undefined {

@@ -32,11 +32,12 @@ export interface DestinationOptions {
  */
 export function parseDestination(url: string, options: DestinationOptions = {}): Destination {
   const problems: string[] = [];
-  const [, scheme, hostText = '', portText, pathText = ''] = /^(https?):\/\/(\[[^\]]*\]|[^/:?#]*)(?::(\d+))?(\/[^?#]*)?$/.exec(url) ?? [];
-  const hostPattern = canonicalHostPattern(hostText.replace(/^\[|\]$/g, ''));
+  const [, scheme, hostText = '', portText, pathText = ''] = /^(https?):\/\/(\[[^\]]*\]|[^/:?#@]*)(?::(\d+))?(\/[^?#]*)?$/.exec(url) ?? [];
+  const hostPattern = canonicalHostPattern(hostText);
   if (scheme === undefined)
+    // Not quoted: a URL written with a user and a password would show them.
     problems.push(
-      `"${url}" is no destination: write https://host, https://*.host or https://host:port/path, without user, query or fragment.`,
+      'the destination is not understood: write https://host, https://*.host or https://host:port/path, without user, query or fragment.',
     );
   else if (hostPattern === undefined)
     problems.push(`"${hostText}" is no host: write an exact host, or "*." and a host with at least two labels.`);

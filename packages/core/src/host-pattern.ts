@@ -6,16 +6,27 @@ export type CanonicalHost = string;
  * and `bücher.example` have one spelling each. Undefined for what is no host.
  */
 export function canonicalHost(text: string): CanonicalHost | undefined {
-  // What is canonical already, which is nearly every request; all-numeric last labels are addresses and go the long way.
-  if (text.length < 254 && /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z](?:[a-z0-9-]*[a-z0-9])?$/.test(text) && !text.includes('xn--'))
-    return text;
-  if (text === '' || /[\s/?#@\\%<>^|]/.test(text)) return undefined;
-  const isIpv6 = text.includes(':');
-  const bracketed = isIpv6 && !text.startsWith('[') ? `[${text}]` : text;
-  const parsed = URL.parse(`http://${bracketed}/`);
-  if (parsed === null || parsed.port !== '' || (isIpv6 && !/^\[[0-9a-fA-F:.]+\]$/.test(bracketed))) return undefined;
-  const host = parsed.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  return host === '' || host.startsWith('.') || host.includes('..') ? undefined : host;
+  // What is canonical already, which is nearly every request; last labels that begin with a digit may be addresses and go the long way.
+  if (isDnsLength(text) && plainHost.test(text) && !text.includes('xn--')) return text;
+  if (text.includes(':')) return canonicalIpv6(text);
+  if (/[\s/?#@\\%<>^|[\]]/.test(text)) return undefined;
+  // The final dot of a fully qualified name; a second one is an empty label.
+  const host = URL.parse(`http://${text}/`)?.hostname.replace(/\.$/, '') ?? '';
+  return isDnsLength(host) && knownHost.test(host) ? host : undefined;
+}
+
+const plainHost = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z](?:[a-z0-9-]*[a-z0-9])?$/;
+// What the URL parser leaves may still hold "*", "," or "$": no name that anybody resolves does. Underscores exist in the wild.
+const knownHost = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+
+/** RFC 1035 section 2.3.4. */
+function isDnsLength(host: string): boolean {
+  return host.length < 254 && (host.length < 64 || !/[^.]{64}/.test(host));
+}
+
+function canonicalIpv6(text: string): CanonicalHost | undefined {
+  const inside = /^\[([^\]]*)\]$/.exec(text)?.[1] ?? text;
+  return /^[0-9a-fA-F:.]+$/.test(inside) ? URL.parse(`http://[${inside}]/`)?.hostname.slice(1, -1) : undefined;
 }
 
 export function isIpLiteral(host: CanonicalHost): boolean {

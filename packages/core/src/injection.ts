@@ -9,7 +9,7 @@ export type Injection =
 const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 /** Headers that frame a message or name its target: a value there would change the request, not authorize it. */
 const reserved =
-  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|accept-encoding|date|via|forwarded|content-.*|proxy-.*|x-forwarded-.*|x-leasehold-.*)$/i;
+  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|accept-encoding|date|via|forwarded|http2-settings|content-.*|proxy-.*|sec-websocket-.*|x-forwarded-.*|x-leasehold-.*)$/i;
 const noControl = /^[\x20-\x7e]*$/;
 
 /** Throws one AppError `invalid_argument` that lists every problem. */
@@ -50,6 +50,8 @@ export function checkValue(value: Uint8Array): void {
           ? `The value is longer than ${maxValueBytes} bytes.`
           : value.some((byte) => byte < 0x20 || byte > 0x7e)
             ? 'The value holds a line break, another control character or non-ASCII bytes, which can not go into a header. Check for a stray line end.'
-            : undefined;
+            : value.at(0) === 0x20 || value.at(-1) === 0x20
+              ? 'The value begins or ends with a space, which a header would lose on its way. Remove it.'
+              : undefined;
   if (problem !== undefined) throw new AppError('invalid_argument', problem);
 }

@@ -16,7 +16,7 @@ function parseIpv4(text: string): IpBytes | undefined {
 function parseIpv6(text: string): IpBytes | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map(parseGroups);
+  const [head, tail] = halves.map((half, index) => parseGroups(half, index === halves.length - 1));
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   if (halves.length === 1) return head.length === 16 ? head : undefined;
   const rest = tail ?? [];
@@ -24,14 +24,14 @@ function parseIpv6(text: string): IpBytes | undefined {
   return missing < 2 ? undefined : [...head, ...Array<number>(missing).fill(0), ...rest];
 }
 
-/** Groups of hex between single colons; the last may be a dotted IPv4 address. */
-function parseGroups(text: string): number[] | undefined {
+/** Groups of hex between single colons; the very last of an address may be a dotted IPv4 address. */
+function parseGroups(text: string, endsAddress: boolean): number[] | undefined {
   if (text === '') return [];
   const groups = text.split(':');
   const bytes: number[] = [];
   for (const [index, group] of groups.entries()) {
     if (group.includes('.')) {
-      const v4 = index === groups.length - 1 ? parseIpv4(group) : undefined;
+      const v4 = endsAddress && index === groups.length - 1 ? parseIpv4(group) : undefined;
       if (v4 === undefined) return undefined;
       bytes.push(...v4);
     } else {

@@ -3,8 +3,9 @@ import { AppError } from './errors.ts';
 // Letters, digits, sub-delims without ";", and the other characters of RFC 3986 section 3.3 that mean the same to everybody; "%" is looked at apart.
 const plainPath = /^(?:\/[A-Za-z0-9\-._~!$&'()*+,=:@%]*)+$/;
 const plainQuery = /^[\x21\x24-\x7e]*$/;
-// A segment of dots, also percent-encoded; an encoded slash, backslash, semicolon, NUL or control; a "%" that encodes nothing.
-const ambiguous = /\/(?:\.|%2e){1,2}(?:\/|$)|\/\/|%(?:2f|5c|3b|[01][0-9a-f]|7f|(?![0-9a-f]{2}))/i;
+// A segment of dots, also percent-encoded; an encoded slash, backslash, semicolon, NUL or control; a "%" that encodes nothing;
+// a dot, slash or backslash encoded twice or as overlong UTF-8 (%c0, %c1: no valid text), for servers that decode once too often.
+const ambiguous = /\/(?:\.|%2e){1,2}(?:\/|$)|\/\/|%(?:2f|5c|3b|[01][0-9a-f]|7f|c[01]|25(?:2e|2f|5c)|(?![0-9a-f]{2}))/i;
 
 /**
  * Judges path and query before any policy does: what could mean different things to us and to the upstream is refused

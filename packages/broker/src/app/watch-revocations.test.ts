@@ -1,6 +1,5 @@
-import { AppError } from '@leasehold/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createStage, createTestSink, routeOf, type Stage, told } from './watch/stage.suite.ts';
+import { createStage, createTestSink, type Stage, told } from './watch/stage.suite.ts';
 
 let stage: Stage;
 
@@ -16,18 +15,6 @@ afterEach(() => {
 
 /** Everything that waits for no timer. */
 const settle = () => vi.advanceTimersByTimeAsync(0);
-
-/** Reads of heads stay open until let go. */
-function holdReads(): { letGo(): Promise<void> } {
-  const held: (() => void)[] = [];
-  stage.log.before = (read) => (read === 'heads' ? new Promise((resolve) => held.push(resolve)) : Promise.resolve());
-  return {
-    async letGo() {
-      for (const go of held.splice(0)) go();
-      await settle();
-    },
-  };
-}
 
 test('a sidecar that holds nothing begins at the head, and has its routes before the first pong', async () => {
   stage.log.commit();
@@ -80,82 +67,6 @@ test('a sidecar that is too far behind, or behind what the log still has, starts
     'hello@3/5 !reset log truncated',
     'hello@4/5 revoked:5 routes:1',
   ]);
-});
-
-test('a ping is answered by a read that began after it came in, never by one under way', async () => {
-  const one = stage.join();
-  await settle();
-  const reads = holdReads();
-  one.ping(1);
-  await settle();
-  one.ping(2);
-  stage.log.commit();
-  await reads.letGo();
-  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 pong:1@1');
-  await reads.letGo();
-  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 pong:1@1 pong:2@1');
-});
-
-test('pings that came in before a read share it', async () => {
-  const all = Array.from({ length: 50 }, () => stage.join());
-  await settle();
-  const before = stage.log.reads;
-  for (const one of all) one.ping(7);
-  await settle();
-  expect(stage.log.reads).toBe(before + 1);
-  expect(all.every(({ sink }) => told(sink).endsWith('pong:7@0'))).toBe(true);
-});
-
-test('without its store the broker answers no ping, and goes on once it is back', async () => {
-  const one = stage.join();
-  await settle();
-  stage.log.before = () => Promise.reject(new AppError('store_unavailable', 'down'));
-  one.ping(1);
-  const refused = stage.join();
-  await vi.advanceTimersByTimeAsync(500);
-  expect([told(one.sink), told(refused.sink)]).toEqual(['hello@0/0 routes:1', '!store_unavailable']);
-  expect(stage.faults.length).toBeGreaterThan(0);
-  stage.log.before = async () => {};
-  stage.log.commit();
-  await vi.advanceTimersByTimeAsync(200);
-  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 pong:1@1');
-});
-
-test('a store that can tell its head but not its rows gets no pong', async () => {
-  const one = stage.join();
-  await settle();
-  stage.log.before = (read) => (read === 'after' ? Promise.reject(new Error('down')) : Promise.resolve());
-  stage.log.commit();
-  one.ping(1);
-  await vi.advanceTimersByTimeAsync(500);
-  expect(told(one.sink)).toBe('hello@0/0 routes:1');
-});
-
-test('a read that never ends is given up, and does not stop those that follow', async () => {
-  const one = stage.join();
-  await settle();
-  stage.log.before = () => new Promise(() => {});
-  one.ping(1);
-  await vi.advanceTimersByTimeAsync(2_000);
-  stage.log.before = async () => {};
-  await vi.advanceTimersByTimeAsync(2_000);
-  expect(told(one.sink)).toBe('hello@0/0 routes:1 pong:1@0');
-});
-
-test('rows that come too late move nothing', async () => {
-  const one = stage.join();
-  await settle();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stage.log.before = (read) => (read === 'after' ? promise : Promise.resolve());
-  stage.log.commit();
-  stage.notify();
-  await vi.advanceTimersByTimeAsync(3_500);
-  resolve();
-  stage.log.before = async () => {};
-  await settle();
-  one.ping(1);
-  await settle();
-  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 pong:1@1');
 });
 
 test('a new epoch, a log that went back and a hole make every sidecar of the tenant start over', async () => {
@@ -230,14 +141,6 @@ test('the event loop turns between chunks of a fan-out', async () => {
   expect(breaths - before).toBeGreaterThanOrEqual(3);
 });
 
-test('a lost wake-up costs one polling interval', async () => {
-  const one = stage.join();
-  await settle();
-  stage.log.commit();
-  await vi.advanceTimersByTimeAsync(1_000);
-  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1');
-});
-
 test('a tenant hears nothing of another tenant', async () => {
   stage.log.commit('t2');
   const [one, other] = [stage.join(), stage.join({ tenantId: 't2', agentId: 'a2' })];
@@ -258,7 +161,7 @@ test('a tenant that is gone is told like a wrong identity', async () => {
 test('too many pings, and a confirmation of what was never sent, end the stream', async () => {
   const [flood, liar] = [stage.join(), stage.join()];
   await settle();
-  holdReads();
+  stage.log.before = () => new Promise(() => {});
   for (let id = 0; id < 100; id++) flood.ping(id);
   liar.applied(1);
   await settle();
@@ -284,58 +187,6 @@ test('past the highest number of streams a new one is refused, and those in plac
   const [one, two] = [stage.join(), stage.join()];
   await settle();
   expect([told(one.sink), told(two.sink)]).toEqual(['hello@0/0 routes:1', '!overloaded']);
-});
-
-test('changed routes reach the agent that they are for, after the revocation that came with them', async () => {
-  const [one, other] = [stage.join(), stage.join({ agentId: 'a2' })];
-  await settle();
-  stage.notify();
-  await settle();
-  stage.routes.set('a1', [routeOf(2)]);
-  stage.log.touch('a1');
-  stage.log.touch('nobody');
-  stage.log.commit();
-  stage.notify();
-  await settle();
-  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 routes:2');
-  expect(told(other.sink)).toBe('hello@0/0 routes:1 revoked:1');
-  expect(stage.routeReads).not.toContain('nobody');
-});
-
-test('routes are not sent again when nothing in them changed, and sidecars of one agent share a look-up', async () => {
-  const all = Array.from({ length: 5 }, () => stage.join());
-  await settle();
-  stage.notify();
-  await settle();
-  const before = stage.routeReads.length;
-  stage.log.touch('a1');
-  stage.notify();
-  await settle();
-  expect(stage.routeReads.length).toBe(before + 1);
-  expect(all.map(({ sink }) => told(sink))).toEqual(all.map(() => 'hello@0/0 routes:1'));
-});
-
-test('a rotated token ends the streams that were opened with the old one, and no other', async () => {
-  const [old, other] = [stage.join(), stage.join({ agentId: 'a2' })];
-  await settle();
-  stage.notify();
-  await settle();
-  stage.routes.set('a1', new AppError('identity_invalid', 'Open a new session.'));
-  stage.log.touch('a1');
-  stage.notify();
-  await settle();
-  expect([told(old.sink), told(other.sink)]).toEqual(['hello@0/0 routes:1 !identity_invalid', 'hello@0/0 routes:1']);
-});
-
-test('routes that could not be read are read again, and no pong goes out before them', async () => {
-  stage.routes.set('a1', new AppError('store_unavailable', 'down'));
-  const one = stage.join();
-  one.ping(1);
-  await settle();
-  expect(told(one.sink)).toBe('hello@0/0');
-  stage.routes.delete('a1');
-  await vi.advanceTimersByTimeAsync(1_000);
-  expect(told(one.sink)).toBe('hello@0/0 routes:1 pong:1@0');
 });
 
 test('each confirmed event is measured once, from its commit', async () => {

@@ -1,0 +1,114 @@
+import { AppError } from '@leasehold/core';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createStage, type Stage, told } from './stage.suite.ts';
+
+let stage: Stage;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  stage = createStage();
+});
+
+afterEach(() => {
+  stage.close();
+  vi.useRealTimers();
+});
+
+/** Everything that waits for no timer. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+/** Reads of heads stay open until let go. */
+function holdReads(): { letGo(): Promise<void> } {
+  const held: (() => void)[] = [];
+  stage.log.before = (read) => (read === 'heads' ? new Promise((resolve) => held.push(resolve)) : Promise.resolve());
+  return {
+    async letGo() {
+      for (const go of held.splice(0)) go();
+      await settle();
+    },
+  };
+}
+
+test('a ping is answered by a read that began after it came in, never by one under way', async () => {
+  const one = stage.join();
+  await settle();
+  const reads = holdReads();
+  one.ping(1);
+  await settle();
+  one.ping(2);
+  stage.log.commit();
+  await reads.letGo();
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 pong:1@1');
+  await reads.letGo();
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 pong:1@1 pong:2@1');
+});
+
+test('pings that came in before a read share it', async () => {
+  const all = Array.from({ length: 50 }, () => stage.join());
+  await settle();
+  const before = stage.log.reads;
+  for (const one of all) one.ping(7);
+  await settle();
+  expect(stage.log.reads).toBe(before + 1);
+  expect(all.every(({ sink }) => told(sink).endsWith('pong:7@0'))).toBe(true);
+});
+
+test('without its store the broker answers no ping, and goes on once it is back', async () => {
+  const one = stage.join();
+  await settle();
+  stage.log.before = () => Promise.reject(new AppError('store_unavailable', 'down'));
+  one.ping(1);
+  const refused = stage.join();
+  await vi.advanceTimersByTimeAsync(500);
+  expect([told(one.sink), told(refused.sink)]).toEqual(['hello@0/0 routes:1', '!store_unavailable']);
+  expect(stage.faults.length).toBeGreaterThan(0);
+  stage.log.before = async () => {};
+  stage.log.commit();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 pong:1@1');
+});
+
+test('a store that can tell its head but not its rows gets no pong', async () => {
+  const one = stage.join();
+  await settle();
+  stage.log.before = (read) => (read === 'after' ? Promise.reject(new Error('down')) : Promise.resolve());
+  stage.log.commit();
+  one.ping(1);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(told(one.sink)).toBe('hello@0/0 routes:1');
+});
+
+test('a read that never ends is given up, and does not stop those that follow', async () => {
+  const one = stage.join();
+  await settle();
+  stage.log.before = () => new Promise(() => {});
+  one.ping(1);
+  await vi.advanceTimersByTimeAsync(2_000);
+  stage.log.before = async () => {};
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 pong:1@0');
+});
+
+test('rows that come too late move nothing', async () => {
+  const one = stage.join();
+  await settle();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stage.log.before = (read) => (read === 'after' ? promise : Promise.resolve());
+  stage.log.commit();
+  stage.notify();
+  await vi.advanceTimersByTimeAsync(3_500);
+  resolve();
+  stage.log.before = async () => {};
+  await settle();
+  one.ping(1);
+  await settle();
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 pong:1@1');
+});
+
+test('a lost wake-up costs one polling interval', async () => {
+  const one = stage.join();
+  await settle();
+  stage.log.commit();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1');
+});

@@ -1,0 +1,70 @@
+import { AppError } from '@leasehold/core';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createStage, routeOf, type Stage, told } from './stage.suite.ts';
+
+let stage: Stage;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  stage = createStage();
+});
+
+afterEach(() => {
+  stage.close();
+  vi.useRealTimers();
+});
+
+/** Everything that waits for no timer. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+test('changed routes reach the agent that they are for, after the revocation that came with them', async () => {
+  const [one, other] = [stage.join(), stage.join({ agentId: 'a2' })];
+  await settle();
+  stage.notify();
+  await settle();
+  stage.routes.set('a1', [routeOf(2)]);
+  stage.log.touch('a1');
+  stage.log.touch('nobody');
+  stage.log.commit();
+  stage.notify();
+  await settle();
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1 routes:2');
+  expect(told(other.sink)).toBe('hello@0/0 routes:1 revoked:1');
+  expect(stage.routeReads).not.toContain('nobody');
+});
+
+test('routes are not sent again when nothing in them changed, and sidecars of one agent share a look-up', async () => {
+  const all = Array.from({ length: 5 }, () => stage.join());
+  await settle();
+  stage.notify();
+  await settle();
+  const before = stage.routeReads.length;
+  stage.log.touch('a1');
+  stage.notify();
+  await settle();
+  expect(stage.routeReads.length).toBe(before + 1);
+  expect(all.map(({ sink }) => told(sink))).toEqual(all.map(() => 'hello@0/0 routes:1'));
+});
+
+test('a rotated token ends the streams that were opened with the old one, and no other', async () => {
+  const [old, other] = [stage.join(), stage.join({ agentId: 'a2' })];
+  await settle();
+  stage.notify();
+  await settle();
+  stage.routes.set('a1', new AppError('identity_invalid', 'Open a new session.'));
+  stage.log.touch('a1');
+  stage.notify();
+  await settle();
+  expect([told(old.sink), told(other.sink)]).toEqual(['hello@0/0 routes:1 !identity_invalid', 'hello@0/0 routes:1']);
+});
+
+test('routes that could not be read are read again, and no pong goes out before them', async () => {
+  stage.routes.set('a1', new AppError('store_unavailable', 'down'));
+  const one = stage.join();
+  one.ping(1);
+  await settle();
+  expect(told(one.sink)).toBe('hello@0/0');
+  stage.routes.delete('a1');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 pong:1@0');
+});

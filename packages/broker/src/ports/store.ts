@@ -3,10 +3,13 @@ import type { Agent } from '../domain/agent.ts';
 import type { AuditRow, NewAuditEvent } from '../domain/audit-event.ts';
 import type { Credential, SealedValue } from '../domain/credential.ts';
 import type { WrappedDek } from '../domain/dek.ts';
+import type { Facts, Lineage } from '../domain/facts.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Operator } from '../domain/operator.ts';
 import type { Tenant } from '../domain/tenant.ts';
+
+export type { Facts, Lineage } from '../domain/facts.ts';
 
 /** All that a broker keeps. Implementations pass the one suite in `ports/store.suite.ts`. */
 export interface Store {
@@ -53,17 +56,6 @@ export interface Selection {
   readonly useBatchesOf?: string;
   /** How stores with several writers lock what they read: `share` to lend, `update` to change a parent. */
   readonly lock: 'share' | 'update';
-}
-
-/** What was found; undefined means missing, or not of this tenant. Deleted rows are found by id only. */
-export interface Facts {
-  readonly head: LogHead | undefined;
-  readonly tenant: Tenant | undefined;
-  readonly agent: Agent | undefined;
-  readonly credential: Credential | undefined;
-  readonly grant: Grant | undefined;
-  readonly lease: Lease | undefined;
-  readonly lastUseBatch: number | undefined;
 }
 
 export interface Decision<T> {
@@ -128,13 +120,6 @@ export interface Directory {
   /** The agent with every active grant and not-deleted credential it may lease: what routes are made of. */
   lineageOf(agentId: string): Promise<Lineage | undefined>;
   sealedValue(credentialId: string, version: number): Promise<SealedValue | undefined>;
-}
-
-export interface Lineage {
-  readonly now: number;
-  readonly tenant: Tenant;
-  readonly agent: Agent;
-  readonly grants: readonly { readonly grant: Grant; readonly credential: Credential }[];
 }
 
 export interface Page {

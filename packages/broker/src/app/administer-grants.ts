@@ -1,0 +1,103 @@
+import { AppError, isMethod, isPathPrefix, makeId } from '@leasehold/core';
+import type { NewAuditEvent } from '../domain/audit-event.ts';
+import type { Grant } from '../domain/grant.ts';
+import { isNarrower } from '../domain/grant-limits.ts';
+import type { GrantListing } from '../ports/store.ts';
+import type { AdminUseCases, GrantDraft } from '../ports/use-cases.ts';
+import { tenantIdOf } from './administer-tenants.ts';
+import type { AdministrationDeps } from './administration.ts';
+import { change, notFound, refOf } from './reach.ts';
+
+const maxTtlMs = 3_600_000;
+
+export function administerGrants(deps: AdministrationDeps): Pick<AdminUseCases, 'putGrant' | 'listGrants' | 'revokeGrant'> {
+  const { store, randomBytes } = deps;
+  return {
+    putGrant: async (by, tenantName, draft) => {
+      checkDraft(draft);
+      const selection = { agent: refOf(draft.agent), credential: refOf(draft.credential), grant: 'pair' } as const;
+      const { result: row, revocation } = await change(
+        deps,
+        by,
+        tenantName,
+        selection,
+        ({ tenant, agent, credential, grant: before }, now) => {
+          if (agent === undefined || agent.status === 'deleted') throw notFound('agent', draft.agent);
+          if (credential === undefined || credential.status === 'deleted') throw notFound('credential', draft.credential);
+          if (draft.notAfter !== undefined && draft.notAfter <= now) {
+            throw new AppError('invalid_argument', 'The grant would have run out already: --not-after lies in the past.');
+          }
+          const { ttlMs, notAfter, limits } = draft;
+          const made = {
+            id: makeId('grant', randomBytes(16)),
+            tenantId: tenant.id,
+            agentId: agent.id,
+            credentialId: credential.id,
+            status: 'active' as const,
+            cutSeq: 0,
+            createdAt: now,
+          };
+          const grant: Grant = { ...(before ?? made), ttlMs, notAfter, limits };
+          const narrows = before !== undefined && isNarrower(before, grant);
+          return {
+            changes: [{ put: 'grant', row: grant }],
+            revocations: narrows ? [{ scope: 'grant', ids: [grant.id], reason: 'narrowed' }] : [],
+            audit: [audited(before === undefined ? 'grant.created' : 'grant.updated', by.id, { grant, agent, credential })],
+            result: { grant, agent, credential },
+          };
+        },
+      );
+      return { row, revocation };
+    },
+
+    listGrants: async (by, tenant, page) => store.listings.grants(await tenantIdOf(deps, by, tenant), page),
+
+    revokeGrant: async (by, tenantName, which) => {
+      const selection =
+        'grantId' in which
+          ? { grant: { id: which.grantId } }
+          : ({ agent: refOf(which.agent), credential: refOf(which.credential), grant: 'pair' } as const);
+      const { result: row, revocation } = await change(deps, by, tenantName, selection, ({ agent, credential, grant }) => {
+        if (grant === undefined || agent === undefined || credential === undefined || grant.status !== 'active') {
+          throw notFound('grant', 'grantId' in which ? which.grantId : `${which.agent}/${which.credential}`);
+        }
+        const revoked: Grant = { ...grant, status: 'revoked' };
+        return {
+          changes: [{ put: 'grant', row: revoked }],
+          revocations: [{ scope: 'grant', ids: [grant.id], reason: 'revoked' }],
+          audit: [{ ...audited('grant.revoked', by.id, { grant: revoked, agent, credential }), reason: 'revoked' }],
+          result: { grant: revoked, agent, credential },
+        };
+      });
+      return { row, revocation };
+    },
+  };
+}
+
+function audited(
+  action: 'grant.created' | 'grant.updated' | 'grant.revoked',
+  operatorId: string,
+  { grant, agent, credential }: GrantListing,
+): NewAuditEvent {
+  return {
+    actor: { kind: 'operator', id: operatorId },
+    action,
+    outcome: 'allowed',
+    agentId: agent.id,
+    credentialId: credential.id,
+    grantId: grant.id,
+    detail: { agent: agent.name, credential: credential.name, ttl_ms: grant.ttlMs },
+  };
+}
+
+function checkDraft({ ttlMs, limits: { methods, pathPrefixes, ratePerMinute } }: GrantDraft): void {
+  const problems = [
+    ...(ttlMs >= 1_000 && ttlMs <= maxTtlMs ? [] : ['the TTL of a grant is from 1s to 1h.']),
+    ...methods.filter((method) => !isMethod(method)).map((method) => `"${method}" is no HTTP method.`),
+    ...pathPrefixes.filter((prefix) => !isPathPrefix(prefix)).map((prefix) => `"${prefix}" is no path prefix.`),
+    ...(ratePerMinute === undefined || (Number.isInteger(ratePerMinute) && ratePerMinute >= 1)
+      ? []
+      : ['the rate is a whole number of requests a minute, from 1.']),
+  ];
+  if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
+}

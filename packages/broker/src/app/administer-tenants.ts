@@ -1,0 +1,76 @@
+import { AppError, isName, makeId } from '@leasehold/core';
+import type { Operator } from '../domain/operator.ts';
+import { statusChange } from '../domain/status-change.ts';
+import type { Tenant } from '../domain/tenant.ts';
+import type { AdminUseCases } from '../ports/use-cases.ts';
+import type { AdministrationDeps } from './administration.ts';
+import { actorOf, change, mustReachAll, reached, refOf } from './reach.ts';
+
+export function mustBeName(name: string): void {
+  if (!isName(name))
+    throw new AppError(
+      'invalid_argument',
+      `"${name}" is no name: use lower-case letters, digits and "-", at most 63, beginning with a letter or digit.`,
+    );
+}
+
+export function administerTenants(
+  deps: AdministrationDeps,
+): Pick<AdminUseCases, 'addTenant' | 'listTenants' | 'setTenantStatus' | 'addOperator'> {
+  const { store, randomBytes, mintToken } = deps;
+  return {
+    addTenant: async (by, name) => {
+      mustReachAll(by);
+      mustBeName(name);
+      const { result } = await store.ledger.commit({ tenant: undefined, lock: 'update' }, (_, now) => {
+        const tenant: Tenant = { id: makeId('tenant', randomBytes(16)), name, status: 'active', cutSeq: 0, createdAt: now };
+        return {
+          changes: [{ put: 'tenant', row: tenant }],
+          revocations: [],
+          audit: [{ actor: actorOf(by), action: 'tenant.created', outcome: 'allowed', detail: { name } }],
+          result: tenant,
+        };
+      });
+      return result;
+    },
+
+    listTenants: async (by, page) => {
+      if (by.tenantId === undefined) return store.listings.tenants(page);
+      const { tenant } = await store.directory.find({ tenant: { id: by.tenantId } });
+      return { items: [reached(by, tenant, by.tenantId)], next: undefined };
+    },
+
+    setTenantStatus: async (by, name, status) => {
+      mustReachAll(by);
+      const { result: row, revocation } = await change(deps, by, name, {}, ({ tenant }) => {
+        const changed = statusChange('tenant', tenant, status, actorOf(by));
+        if (changed === undefined) return { changes: [], revocations: [], audit: [], result: tenant };
+        const next: Tenant = { ...tenant, status };
+        return { ...changed, changes: [{ put: 'tenant', row: next }], result: next };
+      });
+      return { row, revocation };
+    },
+
+    addOperator: async (by, tenantName, name) => {
+      mustReachAll(by);
+      mustBeName(name);
+      const { token, hash } = mintToken('operator');
+      const { result: operator } = await change(deps, by, tenantName, {}, ({ tenant }, now) => {
+        const row: Operator = { id: makeId('operator', randomBytes(16)), name, tenantId: tenant.id, tokenHash: hash, createdAt: now };
+        return {
+          changes: [{ put: 'operator', row }],
+          revocations: [],
+          audit: [{ actor: actorOf(by), action: 'operator.created', outcome: 'allowed', detail: { name, operator: row.id } }],
+          result: row,
+        };
+      });
+      return { operator, token };
+    },
+  };
+}
+
+/** The id of a tenant that this operator reaches. */
+export async function tenantIdOf(deps: Pick<AdministrationDeps, 'store'>, by: Operator, name: string): Promise<string> {
+  const { tenant } = await deps.store.directory.find({ tenant: refOf(name) });
+  return reached(by, tenant, name).id;
+}

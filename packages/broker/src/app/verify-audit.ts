@@ -1,0 +1,39 @@
+import { chainHash, genesisHash, type Sha256 } from '../domain/audit-chain.ts';
+import type { AuditTrail } from '../ports/store.ts';
+import type { AuditVerdict } from '../ports/use-cases.ts';
+
+export interface VerifyAuditDeps {
+  readonly audit: AuditTrail;
+  readonly sha256: Sha256;
+  readonly auditMac: (tenantId: string, seq: number, hash: Uint8Array) => Uint8Array;
+}
+
+const pageSize = 1_000;
+
+/** Walks a tenant's chain from its first row to its signed head, and names the first bad row (INV-13). */
+export async function verifyAudit({ audit, sha256, auditMac }: VerifyAuditDeps, tenantId: string): Promise<AuditVerdict> {
+  // The head first: rows that are appended meanwhile lie behind it.
+  const head = await audit.head(tenantId);
+  if (head === undefined) return { intact: true, rows: 0 };
+  let hash = genesisHash;
+  let seq = 0;
+  while (seq < head.seq) {
+    const page = await audit.rows(tenantId, seq, Math.min(pageSize, head.seq - seq));
+    for (const row of page) {
+      if (row.seq !== seq + 1) return { intact: false, badSeq: seq + 1, why: 'the row is missing' };
+      hash = chainHash(sha256, hash, row);
+      if (!equal(hash, row.hash)) return { intact: false, badSeq: row.seq, why: 'the row was changed, or one before it was' };
+      seq = row.seq;
+    }
+    if (page.length === 0) return { intact: false, badSeq: seq + 1, why: 'the trail was cut off here' };
+  }
+  if (head.seq === 0) return { intact: true, rows: 0 };
+  if (!equal(hash, head.hash) || !equal(head.mac, auditMac(tenantId, head.seq, head.hash))) {
+    return { intact: false, badSeq: head.seq, why: 'the signed head does not belong to this trail' };
+  }
+  return { intact: true, rows: seq };
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

@@ -1,0 +1,187 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '@leasehold/core';
+import { createRegistry, type Logger, startOpsServer, systemClock, version } from '@leasehold/runtime';
+import { startAdminServer } from './adapters/admin/admin-server.ts';
+import { createAgentTokenAuthenticator } from './adapters/auth/agent-token.ts';
+import { createSessionTokens } from './adapters/auth/session-token.ts';
+import { hashToken, mintToken } from './adapters/auth/token.ts';
+import { createTokenFile } from './adapters/auth/token-file.ts';
+import { startGrpcServer } from './adapters/grpc/grpc-server.ts';
+import { createGoogleCloudKms, loadGoogleCloudKms } from './adapters/kms/google-cloud-kms.ts';
+import { openLocalKeyFile } from './adapters/kms/local-key-file.ts';
+import { createBrokerMetrics } from './adapters/metrics/broker-metrics.ts';
+import { createInProcessSignal } from './adapters/signal/in-process.ts';
+import { createAuditMac } from './adapters/sql/audit-mac.ts';
+import { createSqliteStore } from './adapters/sql/sqlite-store.ts';
+import { openBrokerIdentity, readGivenIdentity, type TlsIdentity } from './adapters/tls/broker-identity.ts';
+import { createAdministration } from './app/administration.ts';
+import { ensureRootOperator } from './app/ensure-root-operator.ts';
+import { createLending } from './app/lending.ts';
+import { sweepExpired } from './app/sweep-expired.ts';
+import { createWatchRevocations } from './app/watch-revocations.ts';
+import type { KeyService } from './ports/key-service.ts';
+import type { BrokerSettings } from './settings.ts';
+import { loadBrokerKey } from './vault/broker-keys.ts';
+import { createVault } from './vault/envelope.ts';
+import { createKeyring } from './vault/keyring.ts';
+
+export interface RunningBroker {
+  readonly grpcPort: number;
+  readonly adminPort: number;
+  readonly metricsPort: number;
+  readonly caFile: string;
+  readonly operatorTokenFile: string;
+  /** Resolves when `ended` aborted and everything is closed. */
+  readonly closed: Promise<void>;
+}
+
+const sessionLifetimeMs = 3_600_000;
+const random = (count: number): Uint8Array => randomBytes(count);
+
+/** Picks the implementations and starts them: the one place that knows all layers. */
+export async function startBroker(settings: BrokerSettings, log: Logger, ended: AbortSignal): Promise<RunningBroker> {
+  const dir = settings['state-dir'];
+  const registry = createRegistry('broker');
+  const metrics = createBrokerMetrics(registry);
+  const keyService = metrics.meterKeyService(await openKeyService(settings));
+  const auditMac = createAuditMac();
+  const store = createSqliteStore({
+    path: join(dir, 'leasehold.db'),
+    epoch: randomBytes(16).toString('hex'),
+    auditMac: auditMac.sign,
+    now: Date.now,
+  });
+  const keyDeps = { keys: store.keys, keyService, randomBytes: random };
+  auditMac.use(await loadBrokerKey(keyDeps, 'audit'));
+
+  const keyring = createKeyring({ ...keyDeps, now: Date.now, keepMs: 300_000, maxKept: 10_000, maxEncryptions: 2 ** 20 });
+  const vault = createVault({ keyring, randomBytes: random });
+  const sessionTokens = createSessionTokens({ key: await loadBrokerKey(keyDeps, 'session'), now: Date.now, lifetimeMs: sessionLifetimeMs });
+  const signal = createInProcessSignal();
+  const lending = metrics.meterLending(
+    createLending({ store, vault, agentTokens: createAgentTokenAuthenticator(store), sessionTokens, randomBytes: random }),
+  );
+  const hub = createWatchRevocations({
+    log: store.log,
+    routesOf: lending.routesOf,
+    signal,
+    clock: systemClock,
+    pingIntervalMs: Math.floor(settings['max-staleness'] / 3),
+    maxStalenessMs: settings['max-staleness'],
+    onConfirmed: metrics.confirmed,
+    onFault: (err) => log.warn({ err }, 'watch streams could not be served'),
+    ended,
+  });
+  const mint = (kind: 'agent' | 'operator') => mintToken(kind, random);
+  const admin = createAdministration({
+    store,
+    ledger: store.ledger,
+    signal,
+    vault,
+    watchers: hub,
+    randomBytes: random,
+    mintToken: mint,
+    hashToken,
+    sha256: (bytes) => createHash('sha256').update(bytes).digest(),
+    auditMac: auditMac.sign,
+    version,
+  });
+  metrics.observe(store, hub);
+  const operatorToken = createTokenFile(join(dir, 'operator.token'));
+  await ensureRootOperator({ store, file: operatorToken, mintToken: mint, hashToken, randomBytes: random });
+
+  const identity = await openIdentity(settings);
+  const tls = { certPem: identity.certPem.toString(), keyPem: identity.keyPem.toString() };
+  const grpc = await startGrpcServer(
+    {
+      lending,
+      hub,
+      tls,
+      host: settings['grpc-host'],
+      port: settings['grpc-port'],
+      onCall: ({ path, outcome, durationMs, thrown }) => {
+        if (outcome === 'internal') log.error({ path, err: thrown }, 'a call failed');
+        else log.debug({ path, outcome, durationMs }, 'call');
+      },
+    },
+    ended,
+  );
+  const adminServer = await startAdminServer(
+    {
+      admin,
+      tls,
+      host: settings['admin-host'],
+      port: settings['admin-port'],
+      onRequest: ({ method, route, status, requestId, durationMs, thrown }) => {
+        if (status >= 500) log.error({ method, route, status, requestId, err: thrown }, 'an admin request failed');
+        else log.info({ method, route, status, requestId, durationMs }, 'admin request');
+      },
+    },
+    ended,
+  );
+  const ready = async () => {
+    try {
+      await store.check();
+      return { ready: true };
+    } catch (thrown) {
+      return { ready: false, why: AppError.from(thrown).message };
+    }
+  };
+  const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready }, ended);
+
+  const sweeping = setInterval(() => {
+    sweepExpired(store.ledger, ended).then(metrics.expired, (err: unknown) => log.warn({ err }, 'expired leases could not be marked'));
+  }, settings['sweep-interval']);
+  const closed = grpc.closed.then(async () => {
+    clearInterval(sweeping);
+    await store.close();
+  });
+  return {
+    grpcPort: grpc.port,
+    adminPort: adminServer.port,
+    metricsPort: ops.port,
+    caFile: identity.caFile,
+    operatorTokenFile: operatorToken.path,
+    closed,
+  };
+}
+
+async function openKeyService(settings: BrokerSettings): Promise<KeyService> {
+  const dir = settings['state-dir'];
+  if (settings.kek === 'local') {
+    const hasData = await readFile(join(dir, 'leasehold.db')).then(
+      ({ length }) => length > 0,
+      () => false,
+    );
+    return openLocalKeyFile(settings['kek-file'] ?? join(dir, 'kek'), !hasData);
+  }
+  const keyName = settings['gcp-kms-key'];
+  if (keyName === undefined)
+    throw new AppError('invalid_argument', '--kek gcp-kms needs --gcp-kms-key projects/P/locations/L/keyRings/R/cryptoKeys/K.');
+  if (settings['kek-file'] !== undefined)
+    throw new AppError('invalid_argument', '--kek-file belongs to --kek local, and --kek is gcp-kms. Leave one of them out.');
+  return createGoogleCloudKms({
+    keyName,
+    client: loadGoogleCloudKms,
+    timeoutMs: 5_000,
+    attempts: 3,
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    random: Math.random,
+  });
+}
+
+async function openIdentity(settings: BrokerSettings): Promise<TlsIdentity> {
+  const given = { cert: settings['tls-cert-file'], key: settings['tls-key-file'], ca: settings['tls-ca-file'] };
+  const { cert, key, ca } = given;
+  if (cert !== undefined && key !== undefined && ca !== undefined) return readGivenIdentity({ cert, key, ca });
+  if (Object.values(given).some((file) => file !== undefined)) {
+    throw new AppError(
+      'invalid_argument',
+      '--tls-cert-file, --tls-key-file and --tls-ca-file belong together: give all three, or none to use the broker’s own CA.',
+    );
+  }
+  const names = ['localhost', '127.0.0.1', '::1', 'leasehold-broker', ...settings['tls-name']];
+  return openBrokerIdentity(join(settings['state-dir'], 'tls'), names, Date.now());
+}

@@ -6,6 +6,7 @@ const forbidden: readonly Cidr[] = [
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
+  '168.63.129.16/32', // the metadata channel of one cloud, at a public address
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
@@ -24,6 +25,7 @@ const forbidden: readonly Cidr[] = [
   '100::/64',
   '2001::/23',
   '2001:db8::/32',
+  '2002::/16',
   '3fff::/20',
   '5f00::/16',
   'fc00::/7',
@@ -32,15 +34,9 @@ const forbidden: readonly Cidr[] = [
   'ff00::/8',
 ].flatMap((text) => parseCidr(text) ?? []);
 
-// Addresses that carry an IPv4 address: where it stands, it is what counts (THREATS 11).
-const carriers: readonly { readonly range: Cidr; readonly at: number }[] = [
-  { range: '::ffff:0:0/96', at: 12 }, // v4-mapped
-  { range: '64:ff9b::/96', at: 12 }, // NAT64
-  { range: '2002::/16', at: 2 }, // 6to4
-].flatMap(({ range, at }) => {
-  const parsed = parseCidr(range);
-  return parsed === undefined ? [] : [{ range: parsed, at }];
-});
+// Addresses that end with an IPv4 address, which is what counts (THREATS 11): v4-mapped, v4-translated, and NAT64, which is how clusters
+// without IPv4 reach every public service. 6to4 and Teredo carry one too, but nobody needs them any more (RFC 7526): they are refused whole.
+const carriers: readonly Cidr[] = ['::ffff:0:0/96', '::ffff:0:0:0/96', '64:ff9b::/96'].flatMap((text) => parseCidr(text) ?? []);
 
 /**
  * Whether a resolved address may be dialled for a destination that lists these private ranges. Everything that is not public is refused
@@ -58,6 +54,5 @@ export function mayDial(address: string, privateCidrs: readonly string[]): boole
 }
 
 function carriedIpv4(bytes: IpBytes): IpBytes | undefined {
-  const carrier = carriers.find(({ range }) => cidrContains(range, bytes));
-  return carrier === undefined ? undefined : bytes.slice(carrier.at, carrier.at + 4);
+  return carriers.some((range) => cidrContains(range, bytes)) ? bytes.slice(12) : undefined;
 }

@@ -1,4 +1,6 @@
 import { AppError, type Injection } from '@leasehold/core';
+import { withParameter } from './query-parameter.ts';
+import { isStripped } from './strip.ts';
 
 /** Flat, as node and undici have them: name, value, name, value, … */
 export type RawHeaders = readonly string[];
@@ -8,43 +10,9 @@ export interface Injected {
   readonly path: string;
 }
 
-/** Every header that some service reads a credential from: what the agent sends in one never goes out (INV-9). */
-const credentialHeaders = [
-  'authorization',
-  'proxy-authorization',
-  'x-api-key',
-  'api-key',
-  'apikey',
-  'x-goog-api-key',
-  'x-auth-token',
-  'x-access-token',
-  'x-auth-key',
-  'private-token',
-  'x-amz-security-token',
-  'x-vault-token',
-  'x-subscription-token',
-  'ocp-apim-subscription-key',
-];
-// RFC 9110 section 7.6.1, and what older proxies understand.
-const hopByHop = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'proxy-authenticate',
-];
-/** Written anew from what was parsed. */
-const rebuilt = ['host', 'content-length', 'accept-encoding', 'expect'];
-
-const dropped: ReadonlySet<string> = new Set([...credentialHeaders, ...hopByHop, ...rebuilt]);
-
-/** What of the injection is the same for every request under one lease: made once, when the lease is first used. */
+/** What of the injection is the same for every request under one lease: made once, when the lease is first used, and dropped with it. */
 export interface PreparedInjection {
-  readonly header: { readonly name: string; readonly lowerName: string; readonly value: string } | undefined;
+  readonly header: { readonly name: string; readonly foldedName: string; readonly value: string } | undefined;
   readonly query: { readonly name: string; readonly encoded: string } | undefined;
 }
 
@@ -64,33 +32,41 @@ export function prepareInjection(injection: Injection, value: string, base64: (t
 }
 
 function withHeader(name: string, value: string): PreparedInjection {
-  return { header: { name, lowerName: name.toLowerCase(), value }, query: undefined };
+  return { header: { name, foldedName: foldedName(name), value }, query: undefined };
 }
 
 /**
- * The head that goes out: the agent's own without hop-by-hop, proxy and credential-bearing headers (duplicates and letter case included,
- * what `Connection` nominates too), then ours. Exactly one value goes out. Throws AppError `bad_request` for an `Expect` that nobody knows.
+ * The head that goes out: the agent's own without what `strip` removes (duplicates and letter case included, what `Connection` nominates too),
+ * then ours. Exactly one value goes out (INV-9). The framing (content-length, expect) is not in it: the caller writes that from what was parsed.
+ * Throws AppError `bad_request` for an `Expect` that nobody knows.
  */
 export function inject(headers: RawHeaders, path: string, prepared: PreparedInjection, authority: string): Injected {
   const { header, query } = prepared;
   const nominated = nominations(headers);
-  const out: string[] = ['host', authority];
+  // Only what we can read can be scrubbed (INV-10).
+  const out: string[] = ['host', authority, 'accept-encoding', 'identity'];
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] ?? '';
     const value = headers[index + 1] ?? '';
-    const lower = name.toLowerCase();
-    if (lower === 'expect' && value.toLowerCase() !== '100-continue') {
-      throw new AppError('bad_request', 'The only Expect that is known is 100-continue.');
+    const folded = foldedName(name);
+    if (folded === 'expect' && value.toLowerCase() !== '100-continue') {
+      throw new AppError('bad_request', 'The only Expect that is known is 100-continue. Send the request without the header.');
     }
-    if (dropped.has(lower) || lower === header?.lowerName || nominated?.has(lower) === true) continue;
+    if (isStripped(folded) || folded === header?.foldedName || nominated?.has(folded) === true) continue;
     out.push(name, value);
   }
-  // Only what we can read can be scrubbed (INV-10).
-  out.push('accept-encoding', 'identity');
+  // After the loop: no nomination can remove it.
   if (header !== undefined) out.push(header.name, header.value);
   return { headers: out, path: query === undefined ? path : withParameter(path, query.name, query.encoded) };
 }
 
+/** Servers that hand headers on as CGI variables (RFC 3875 section 4.1.18) read `X_Api_Key` and `X-Api-Key` as one. */
+function foldedName(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.includes('_') ? lower.replaceAll('_', '-') : lower;
+}
+
+/** The headers that the agent's `Connection` declares hop-by-hop (RFC 9110 section 7.6.1). */
 function nominations(headers: RawHeaders): ReadonlySet<string> | undefined {
   let names: Set<string> | undefined;
   for (let index = 0; index + 1 < headers.length; index += 2) {
@@ -99,30 +75,7 @@ function nominations(headers: RawHeaders): ReadonlySet<string> | undefined {
     const value = headers[index + 1] ?? '';
     if (value === 'keep-alive' || value === 'close') continue;
     names ??= new Set();
-    for (const each of value.split(',')) names.add(each.trim().toLowerCase());
+    for (const each of value.split(',')) names.add(foldedName(each.trim()));
   }
   return names;
-}
-
-/** Every parameter of that name goes, however it is spelled; ours comes last. */
-function withParameter(path: string, name: string, encoded: string): string {
-  const mark = path.indexOf('?');
-  const base = mark === -1 ? path : path.slice(0, mark);
-  const kept =
-    mark === -1
-      ? []
-      : path
-          .slice(mark + 1)
-          .split('&')
-          .filter((pair) => pair !== '' && decodedName(pair) !== name.toLowerCase());
-  return `${base}?${[...kept, `${name}=${encoded}`].join('&')}`;
-}
-
-function decodedName(pair: string): string {
-  const raw = pair.split('=', 1)[0]?.replaceAll('+', ' ') ?? '';
-  try {
-    return decodeURIComponent(raw).toLowerCase();
-  } catch {
-    throw new AppError('bad_request', 'The query is not validly percent-encoded.');
-  }
 }

@@ -1,6 +1,7 @@
-import { type Destination, type ErrorCode, hostMatches, pathHasPrefix, type Route, type RouteStatus, wildcardOf } from '@leasehold/core';
+import { type Destination, type ErrorCode, isMethod, pathHasPrefix, type Route, wildcardOf } from '@leasehold/core';
+import { refusedStatus, refusedTexts } from './refused-texts.ts';
 
-/** A request as the agent addressed it. */
+/** A request as the agent addressed it. Host and path are canonical: `parseHostAndPort` and `checkPath` made them. */
 export type Target =
   | {
       readonly way: 'proxy';
@@ -16,10 +17,10 @@ export type Routed =
   | { readonly kind: 'matched'; readonly route: Route; readonly destination: Destination; readonly host: string }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 
-/** Routes, ready for look-ups by host and by name. Made once for each list that the broker sends. */
+/** Routes, ready for look-ups by host pattern and by name. Made once for each list that the broker sends. */
 export interface RouteTable {
   readonly byHost: ReadonlyMap<string, readonly Candidate[]>;
-  readonly byName: ReadonlyMap<string, Route>;
+  readonly byName: ReadonlyMap<string, readonly Candidate[]>;
 }
 
 interface Candidate {
@@ -31,134 +32,124 @@ export const emptyRouteTable: RouteTable = { byHost: new Map(), byName: new Map(
 
 export function compileRoutes(routes: readonly Route[]): RouteTable {
   const byHost = new Map<string, Candidate[]>();
+  const byName = new Map<string, Candidate[]>();
   for (const route of routes) {
+    const named = listIn(byName, route.credentialName);
     for (const destination of route.destinations) {
-      const known = byHost.get(destination.hostPattern);
-      if (known === undefined) byHost.set(destination.hostPattern, [{ route, destination }]);
-      else known.push({ route, destination });
+      listIn(byHost, destination.hostPattern).push({ route, destination });
+      // A pattern names no host that a base URL could stand for.
+      if (!destination.hostPattern.startsWith('*.')) named.push({ route, destination });
     }
   }
-  return { byHost, byName: new Map(routes.map((route) => [route.credentialName, route])) };
+  return { byHost, byName };
 }
 
 /** Names the one credential and destination for this request, or says why not. Nothing is forwarded without a match (INV-1, INV-2). */
 export function route(table: RouteTable, target: Target): Routed {
-  return target.way === 'proxy' ? routeByHost(table, target) : routeByName(table, target);
-}
-
-function routeByHost(table: RouteTable, target: Target & { way: 'proxy' }): Routed {
-  if (isMetadataHost(target.host)) return refused('address_forbidden', 'Cloud metadata services are never reached through Leasehold.');
+  if (target.way === 'base-url') {
+    const named = table.byName.get(target.credentialName);
+    if (named === undefined) return refused('no_grant', refusedTexts.noGrant(target.credentialName));
+    return choose(named, target) ?? refused('no_route', refusedTexts.patternsOnly);
+  }
+  if (metadataHosts.has(target.host)) return refused('address_forbidden', refusedTexts.metadata);
+  // An exact host goes before a pattern, whether or not its credential is live: which one a request gets must not hang on what is suspended.
+  const exact = choose(table.byHost.get(target.host), target);
+  if (exact !== undefined) return exact;
   const wildcard = wildcardOf(target.host);
-  const candidates = [
-    ...(table.byHost.get(target.host) ?? []),
-    ...(wildcard === undefined ? [] : (table.byHost.get(wildcard) ?? [])),
-  ].filter(({ destination }) => portFits(destination, target));
-  if (candidates.length === 0) {
-    return refused(
-      'no_route',
-      `No credential lent to this agent is bound to ${target.host}:${target.port}. An operator allows it with: leasehold grant add --agent AGENT --credential NAME`,
-    );
-  }
-  return choose(candidates, target, target.host);
+  const matched = wildcard === undefined ? undefined : choose(table.byHost.get(wildcard), target);
+  return matched ?? refused('no_route', refusedTexts.noRoute(target.host, target.port));
 }
 
-function routeByName(table: RouteTable, target: Target & { way: 'base-url' }): Routed {
-  const named = table.byName.get(target.credentialName);
-  if (named === undefined) {
-    return refused(
-      'no_grant',
-      `This agent has no grant for "${target.credentialName}". An operator allows it with: leasehold grant add --agent AGENT --credential ${target.credentialName}`,
-    );
-  }
-  const exact = named.destinations.filter(({ hostPattern }) => !hostPattern.startsWith('*.'));
-  if (exact.length === 0)
-    return refused(
-      'no_route',
-      'This credential is bound to host patterns only, so its base URL names no host. Use the proxy with the full URL.',
-    );
-  return choose(
-    exact.map((destination) => ({ route: named, destination })),
-    target,
-    undefined,
-  );
-}
+/** Where clouds lend credentials of their own to whoever asks; keyless SDKs try them through the proxy. */
+const metadataHosts: ReadonlySet<string> = new Set([
+  '169.254.169.254',
+  '169.254.170.2',
+  '169.254.170.23',
+  '100.100.100.200',
+  'fd00:ec2::254',
+  'fd00:ec2::23',
+  'metadata',
+  'metadata.google.internal',
+  'metadata.goog',
+  'instance-data',
+]);
 
-/** Live first, then the longest path prefix; two credentials that fit equally well are told apart by nobody, so neither goes out. */
-function choose(candidates: readonly Candidate[], target: Target, host: string | undefined): Routed {
-  let best: { readonly candidate: Candidate; readonly length: number } | undefined;
+/**
+ * The longest path prefix, of the destination or of the grant, wins among the candidates that cover port, path and method.
+ * Two credentials that fit equally well are told apart by nobody, so neither goes out. Undefined when no candidate has this port.
+ */
+function choose(candidates: readonly Candidate[] | undefined, target: Target): Routed | undefined {
+  let best: Candidate | undefined;
+  let bestLength = -1;
   let isTied = false;
-  let refusal: Routed | undefined;
-  for (const candidate of candidates) {
-    const length = matchedPrefix(candidate, target.path);
-    const no = length === undefined ? pathRefusal(target) : refusalOf(candidate, target);
-    if (no !== undefined) {
-      refusal ??= no;
+  let missing: 'port' | 'path' | 'method' = 'port';
+  for (const candidate of candidates ?? []) {
+    const { route: candidateRoute, destination } = candidate;
+    if (target.way === 'proxy' && !takesPort(destination, target)) continue;
+    const length = coveredLength(candidate, target.path);
+    if (length === -1) {
+      if (missing === 'port') missing = 'path';
       continue;
     }
-    if (best === undefined || (length ?? 0) > best.length) {
-      best = { candidate, length: length ?? 0 };
+    if (!allows(destination.methods, target.method) || !allows(candidateRoute.limits.methods, target.method)) {
+      missing = 'method';
+      continue;
+    }
+    if (best === undefined || length > bestLength) {
+      best = candidate;
+      bestLength = length;
       isTied = false;
-    } else if (length === best.length && candidate.route.credentialId !== best.candidate.route.credentialId) {
-      isTied = true;
+    } else if (length === bestLength) {
+      if (candidateRoute.credentialId !== best.route.credentialId) isTied = true;
+      // Of one credential's own destinations the first that was written counts, and TLS before plaintext.
+      else if (destination.scheme === 'https' && best.destination.scheme === 'http') best = candidate;
     }
   }
-  if (best === undefined) return refusal ?? refused('no_route', 'No destination fits this request.');
-  if (isTied)
-    return refused(
-      'no_route',
-      'Several credentials fit this request equally well. Use the base URL of the one that is meant, or give their destinations different paths.',
-    );
-  const { route: matched, destination } = best.candidate;
-  return { kind: 'matched', route: matched, destination, host: host ?? destination.hostPattern };
+  if (isTied) return refused('no_route', refusedTexts.ambiguous);
+  if (best !== undefined) return decided(best, target);
+  if (missing === 'port') return undefined;
+  return missing === 'path'
+    ? refused('path_not_allowed', refusedTexts.path)
+    : refused('method_not_allowed', refusedTexts.method(target.method));
 }
 
-function portFits({ scheme, port, hostPattern }: Destination, target: Target & { way: 'proxy' }): boolean {
-  if (!hostMatches(hostPattern, target.host)) return false;
+function decided({ route: matched, destination }: Candidate, target: Target): Routed {
+  if (matched.status !== 'active') return refused(matched.status, refusedStatus[matched.status]);
+  return { kind: 'matched', route: matched, destination, host: target.way === 'proxy' ? target.host : destination.hostPattern };
+}
+
+function takesPort({ scheme, port }: Destination, target: Target & { readonly way: 'proxy' }): boolean {
+  // What the agent sent over TLS goes out over TLS. What it sent in the clear goes out over TLS if the destination says so (THREATS 13) …
   if (target.port === port) return target.scheme === 'http' || scheme === 'https';
-  // An agent without TLS writes http://host; what is bound to https://host goes out over TLS (THREATS 13).
+  // … and an agent without TLS writes http://host, which is port 80, for what is bound to https://host.
   return target.scheme === 'http' && target.port === 80 && scheme === 'https' && port === 443;
 }
 
-/** Length of the longest prefix that covers the path, 0 when there are none; undefined when none of them does. */
-function matchedPrefix({ destination: { pathPrefixes } }: Candidate, path: string): number | undefined {
-  if (pathPrefixes.length === 0) return 0;
-  let longest: number | undefined;
-  for (const prefix of pathPrefixes) if (pathHasPrefix(path, prefix) && prefix.length > (longest ?? -1)) longest = prefix.length;
+/** Length of the longest prefix that covers the path, 0 when nothing limits it, -1 when the destination or the grant does not cover it. */
+function coveredLength({ route: { limits }, destination: { pathPrefixes } }: Candidate, path: string): number {
+  const byDestination = longestPrefix(pathPrefixes, path);
+  const byGrant = longestPrefix(limits.pathPrefixes, path);
+  return byDestination === -1 || byGrant === -1 ? -1 : Math.max(byDestination, byGrant);
+}
+
+function longestPrefix(prefixes: readonly string[], path: string): number {
+  if (prefixes.length === 0) return 0;
+  let longest = -1;
+  for (const prefix of prefixes) if (prefix.length > longest && pathHasPrefix(path, prefix)) longest = prefix.length;
   return longest;
 }
 
-function refusalOf({ route: { status, limits }, destination }: Candidate, { method, path }: Target): Routed | undefined {
-  if (status !== 'active') return refused(status, statusMessages[status]);
-  if (!allows(destination.methods, method) || !allows(limits.methods, method)) {
-    return refused(
-      'method_not_allowed',
-      `${method} is not among the methods that this credential or its grant allows. An operator changes them with: leasehold grant add --method ${method}`,
-    );
-  }
-  if (limits.pathPrefixes.length > 0 && !limits.pathPrefixes.some((prefix) => pathHasPrefix(path, prefix))) return pathRefusal();
-  return undefined;
-}
-
-function pathRefusal(_target?: Target): Routed {
-  return refused(
-    'path_not_allowed',
-    'This path is not among those that the credential or its grant allows. An operator changes them with: leasehold grant add --path PREFIX',
-  );
-}
-
-const statusMessages: Readonly<Record<Exclude<RouteStatus, 'active'>, string>> = {
-  credential_suspended: 'The credential is suspended. An operator resumes it with: leasehold credential resume NAME',
-  agent_suspended: 'This agent is suspended. An operator resumes it with: leasehold agent resume NAME',
-  tenant_suspended: 'This tenant is suspended. Ask its operator.',
-  grant_expired: 'The grant has run out. An operator renews it with: leasehold grant add --agent AGENT --credential NAME --not-after TIME',
-};
-
+/** Without a list every method goes, save those that no policy may name: TRACE would have the upstream send our header back. */
 function allows(methods: readonly string[], method: string): boolean {
-  return methods.length === 0 || methods.includes(method);
+  return methods.length === 0 ? isMethod(method) : methods.includes(method);
 }
 
-function isMetadataHost(host: string): boolean {
-  return host === '169.254.169.254' || host === 'metadata.google.internal' || host === 'metadata' || host === 'fd00:ec2::254';
+function listIn<Entry>(lists: Map<string, Entry[]>, key: string): Entry[] {
+  const known = lists.get(key);
+  if (known !== undefined) return known;
+  const made: Entry[] = [];
+  lists.set(key, made);
+  return made;
 }
 
 function refused(code: ErrorCode, message: string): Routed {

@@ -1,132 +1,74 @@
 import type { Injection } from '@leasehold/core';
+import { createPatternSearch, type PatternSearch } from './pattern-search.ts';
+import { secretSpellings } from './secret-spellings.ts';
 
-/** What must not come back: byte patterns that are, or give away, the value. */
+/** What must not come back. Made once for a lease; it dies with the last response that needs it, which may outlive the lease by `stream_grace`. */
 export interface ScrubForms {
-  readonly patterns: readonly Uint8Array[];
-  /** Length of the longest. */
-  readonly longest: number;
+  readonly search: PatternSearch;
 }
 
-const mask = 0x2a; // *
-
-/**
- * The spellings of a value in which an upstream could hand it back (INV-10): raw, URL-encoded, JSON-escaped, and base64 in all three
- * alignments, alone and as `user:value`; plain and URL-safe alphabet.
- */
 export function scrubForms(value: string, injection: Injection): ScrubForms {
-  const texts = new Set<string>([
-    value,
-    encodeURIComponent(value),
-    lowerHex(encodeURIComponent(value)),
-    formEncoded(value),
-    jsonEscaped(value),
-    slashEscaped(value),
-  ]);
-  for (const text of injection.kind === 'basic' ? [value, `${injection.username}:${value}`] : [value]) {
-    for (const form of base64Forms(text)) texts.add(form);
-  }
-  const all = [...texts].filter((text) => text.length >= 6);
-  // A pattern that holds another is found by the other.
-  const needed = all.filter((text) => !all.some((other) => other !== text && text.includes(other)));
-  const patterns = needed.map((text) => latin1(text));
-  return { patterns, longest: Math.max(...patterns.map((pattern) => pattern.length)) };
+  return { search: createPatternSearch(secretSpellings(value, injection).map((text) => Buffer.from(text, 'latin1'))) };
 }
 
-/** Base64 of a text that may stand anywhere in a longer one: for each of three offsets, the characters that depend on the text alone. */
-function base64Forms(text: string): readonly string[] {
-  const forms: string[] = [];
-  for (let offset = 0; offset < 3; offset += 1) {
-    const encoded = btoa(' '.repeat(offset) + text);
-    const first = Math.ceil((offset * 8) / 6);
-    const last = Math.floor(((offset + text.length) * 8) / 6);
-    const stable = encoded.slice(first, last);
-    forms.push(stable, stable.replaceAll('+', '-').replaceAll('/', '_'), encodeURIComponent(stable), slashEscaped(stable));
-  }
-  return forms;
-}
-
-function lowerHex(text: string): string {
-  return text.replace(/%[0-9A-F]{2}/g, (hex) => hex.toLowerCase());
-}
-
-function formEncoded(text: string): string {
-  return new URLSearchParams([['', text]]).toString().slice(1);
-}
-
-function jsonEscaped(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
-}
-
-function slashEscaped(text: string): string {
-  return jsonEscaped(text).replaceAll('/', '\\/');
-}
-
-function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
-}
-
-/** Scrubs a stream. Lengths stay: every byte of a pattern becomes `*`. */
+/** Scrubs a stream (INV-10). Lengths stay: every byte of a spelling becomes `*`. */
 export interface Scrubber {
-  /** What may go out now. Holds back only an end that could be the beginning of a pattern, so that no event waits for the next one. */
+  /** What may go out now. Holds back only an end that could be the beginning of a spelling, so that no event waits for the next one. */
   push(chunk: Buffer): Buffer | undefined;
   /** What was held back, once nothing more comes. */
   flush(): Buffer | undefined;
 }
 
-export function createScrubber({ patterns, longest }: ScrubForms): Scrubber {
+export function createScrubber({ search }: ScrubForms): Scrubber {
   let held: Buffer | undefined;
+  /** How many of the held bytes belong to a spelling that is complete already: spellings may overlap. */
+  let covered = 0;
   return {
     push(chunk) {
-      const joined = held === undefined ? chunk : Buffer.concat([held, chunk]);
-      held = undefined;
-      const scrubbed = maskAll(joined, patterns);
-      const keep = danglingLength(scrubbed, patterns, longest);
-      if (keep === 0) return scrubbed;
-      held = Buffer.from(scrubbed.subarray(scrubbed.length - keep));
-      return keep === scrubbed.length ? undefined : scrubbed.subarray(0, scrubbed.length - keep);
+      const bytes = held === undefined ? chunk : Buffer.concat([held, chunk]);
+      const first = search.next(bytes, 0);
+      const dangling = search.danglingAt(bytes);
+      if (first === -1 && covered === 0 && dangling === bytes.length) {
+        held = undefined;
+        return bytes;
+      }
+      const { masked, end } = maskFrom(bytes, first, covered, search);
+      held = dangling === bytes.length ? undefined : Buffer.from(bytes.subarray(dangling));
+      covered = Math.max(0, end - dangling);
+      return dangling === 0 ? undefined : masked.subarray(0, dangling);
     },
     flush() {
-      const rest = held;
+      const rest = held?.fill(mask, 0, covered);
       held = undefined;
+      covered = 0;
       return rest;
     },
   };
 }
 
 /** A header value, or any other short text, whole. */
-export function scrubText(text: string, { patterns }: ScrubForms): string {
+export function scrubText(text: string, { search }: ScrubForms): string {
+  if (text.length < search.shortest) return text;
   const bytes = Buffer.from(text, 'latin1');
-  const scrubbed = maskAll(bytes, patterns);
-  return scrubbed === bytes ? text : scrubbed.toString('latin1');
+  const first = search.next(bytes, 0);
+  return first === -1 ? text : maskFrom(bytes, first, 0, search).masked.toString('latin1');
 }
 
-function maskAll(bytes: Buffer, patterns: readonly Uint8Array[]): Buffer {
-  let out = bytes;
-  for (const pattern of patterns) {
-    for (let at = out.indexOf(pattern); at !== -1; at = out.indexOf(pattern, at + pattern.length)) {
-      // The chunk may share its memory with others: it is copied before the first change.
-      if (out === bytes) out = Buffer.from(bytes);
-      out.fill(mask, at, at + pattern.length);
-    }
-  }
-  return out;
-}
+const mask = 0x2a; // *
 
-/** Length of the longest end that is a proper beginning of a pattern. */
-function danglingLength(bytes: Buffer, patterns: readonly Uint8Array[], longest: number): number {
-  const start = Math.max(0, bytes.length - longest + 1);
-  let dangling = 0;
-  for (const pattern of patterns) {
-    const first = pattern[0] ?? -1;
-    const from = Math.max(start, bytes.length - pattern.length + 1);
-    for (let at = bytes.indexOf(first, from); at !== -1; at = bytes.indexOf(first, at + 1)) {
-      const length = bytes.length - at;
-      if (length <= dangling) break;
-      if (bytes.compare(pattern, 0, length, at) === 0) {
-        dangling = length;
-        break;
-      }
-    }
+/**
+ * Masks the first `covered` bytes and every spelling from `first` on, overlapping ones too: half of one must not stay because the other half
+ * was masked as part of another. `end` is where the last masked byte ends. The bytes themselves may be shared with others: a copy is changed.
+ */
+function maskFrom(bytes: Buffer, first: number, covered: number, search: PatternSearch): { readonly masked: Buffer; readonly end: number } {
+  if (first === -1 && covered === 0) return { masked: bytes, end: 0 };
+  const masked = Buffer.from(bytes).fill(mask, 0, covered);
+  let end = covered;
+  for (let at = first; at !== -1; at = search.next(bytes, at + 1)) {
+    const after = at + search.lengthAt(bytes, at);
+    if (after <= end) continue;
+    masked.fill(mask, Math.max(at, end), after);
+    end = after;
   }
-  return dangling;
+  return { masked, end };
 }

@@ -1,0 +1,63 @@
+/**
+ * Every header that some service reads a credential from: what the agent sends in one never goes to a matched destination (INV-9).
+ * `cookie` is not among them: cookies are the agent's own state, and are removed only where ours is injected as one.
+ */
+const credentialHeaders = [
+  'authorization',
+  'x-authorization',
+  'x-forwarded-authorization',
+  'x-api-key',
+  'x-apikey',
+  'api-key',
+  'apikey',
+  'x-api-token',
+  'x-goog-api-key',
+  'x-goog-iam-authorization-token',
+  'x-auth-token',
+  'x-auth-key',
+  'x-access-token',
+  'x-session-token',
+  'x-token',
+  'token',
+  'private-token',
+  'job-token',
+  'deploy-token',
+  'x-amz-security-token',
+  'x-vault-token',
+  'x-consul-token',
+  'x-subscription-token',
+  'x-rapidapi-key',
+  'x-figma-token',
+  'x-shopify-access-token',
+  'dd-api-key',
+  'dd-application-key',
+  'ocp-apim-subscription-key',
+];
+
+/** RFC 9110 section 7.6.1, and what older proxies and HTTP/2 upgrades understand. Trailers end here too, so they are not announced. */
+const hopByHop = ['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'];
+
+/** Policy judged the method and the path of the request line: nothing may tell the upstream to take others. */
+const overrides = [
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-method',
+  'x-original-url',
+  'x-original-uri',
+  'x-rewrite-url',
+  'x-forwarded-host',
+  'x-forwarded-prefix',
+  'x-forwarded-uri',
+  'x-original-host',
+];
+
+/** Written anew from what was parsed. */
+const rebuilt = ['host', 'content-length', 'accept-encoding', 'expect'];
+
+const stripped: ReadonlySet<string> = new Set([...credentialHeaders, ...hopByHop, ...overrides, ...rebuilt]);
+
+/** Whether a header of the agent's ends here, by its name in lower case, with dashes for underscores. */
+export function isStripped(lowerName: string): boolean {
+  return stripped.has(lowerName) || lowerName.startsWith('proxy-') || lowerName.startsWith('x-leasehold-');
+}

@@ -56,7 +56,7 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
   const keyDeps = { keys: store.keys, keyService, randomBytes: random };
   auditMac.use(await loadBrokerKey(keyDeps, 'audit'));
 
-  const keyring = createKeyring({ ...keyDeps, now: Date.now, keepMs: 300_000, maxKept: 10_000, maxEncryptions: 2 ** 20 });
+  const keyring = createKeyring({ ...keyDeps, clock: systemClock, keepMs: 300_000, maxKept: 10_000, maxEncryptions: 2 ** 20 });
   const vault = createVault({ keyring, randomBytes: random });
   const sessionTokens = createSessionTokens({ key: await loadBrokerKey(keyDeps, 'session'), now: Date.now, lifetimeMs: sessionLifetimeMs });
   const signal = createInProcessSignal();

@@ -43,16 +43,19 @@ export function createVault({
       }),
     open: (sealed) =>
       keyring.withKey(sealed.tenantId, sealed.dekId, (key) => {
-        const split = sealed.ciphertext.length - tagBytes;
+        let value: Uint8Array | undefined;
         try {
+          const split = Math.max(sealed.ciphertext.length - tagBytes, 0);
           const decrypt = createDecipheriv(cipher, key, sealed.nonce, { authTagLength: tagBytes });
           decrypt.setAAD(aadOf(sealed, sealed.dekId));
           decrypt.setAuthTag(sealed.ciphertext.subarray(split));
           // A stream cipher: update gives all there is, in a buffer of its own.
-          const value = decrypt.update(sealed.ciphertext.subarray(0, split));
+          value = decrypt.update(sealed.ciphertext.subarray(0, split));
           decrypt.final();
           return value;
         } catch (cause) {
+          // Unproven, but it may be most of the secret.
+          value?.fill(0);
           throw new AppError(
             'value_unreadable',
             'The stored value does not belong to this credential and version, or was changed. Rotate the credential to store it anew.',

@@ -1,3 +1,4 @@
+export * from './durable-file.ts';
 export * from './listening.ts';
 export * from './log.ts';
 export * from './metrics.ts';

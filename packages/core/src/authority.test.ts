@@ -43,19 +43,40 @@ describe('an authority has one reading', () => {
     expect(() => parseHostAndPort(text, 'https')).toThrow(expect.objectContaining({ code: 'bad_request' }));
   });
 
-  test('no text is read as a host with letters that are not in it', () => {
+  test('what is read is written, and then read as the same; nothing with a user in it is read', () => {
+    const piece = fc.constantFrom(
+      'api',
+      '.',
+      'x.com',
+      'X',
+      ':',
+      '443',
+      '80',
+      '@',
+      '[',
+      ']',
+      '::1',
+      '0x7f.1',
+      ' ',
+      '%41',
+      '-',
+      '*',
+      '\\',
+      '/',
+      'ü',
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.webAuthority({ withUserInfo: true, withPort: true }), fc.string({ maxLength: 20 })), (text) => {
+      fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+        const text = pieces.join('');
         try {
           const authority = parseHostAndPort(text, 'https');
-          const again = formatAuthority(authority).slice('https://'.length);
-          expect(parseHostAndPort(again, 'https')).toEqual(authority);
-          expect(text).not.toContain('@');
+          expect(parseHostAndPort(formatAuthority(authority).slice('https://'.length), 'https')).toEqual(authority);
+          expect(text).toMatch(/^[\w.:[\]-]+$/);
         } catch (error) {
           expect(error).toMatchObject({ code: 'bad_request' });
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 1_000 },
     );
   });
 });

@@ -47,3 +47,12 @@ test('without patterns finds nothing and holds nothing back', () => {
   expect(search.next(Buffer.from('abc'), 0)).toBe(-1);
   expect(search.danglingAt(Buffer.from('abc'))).toBe(3);
 });
+
+test('of two patterns at one place the longer counts, in either order', () => {
+  for (const known of [
+    ['abc', 'abcde'],
+    ['abcde', 'abc'],
+  ]) {
+    expect(searchFor(known).lengthAt(Buffer.from('xabcdef'), 1)).toBe(5);
+  }
+});

@@ -50,6 +50,7 @@ describe('a request by proxy', () => {
     ['http://api.openai.com/v1', 'openai https://api.openai.com:443'],
     ['http://api.openai.com:443/v1', 'openai https://api.openai.com:443'],
     ['https://api.openai.com:8443/v1', 'no_route'],
+    ['https://api.openai.com:80/v1', 'no_route'],
     ['http://api.openai.com:8080/v1', 'no_route'],
     ['https://api.openai.com.evil.com/v1', 'no_route'],
     ['https://evil-api.openai.com/v1', 'no_route'],

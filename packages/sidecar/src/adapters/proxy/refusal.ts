@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { AppError } from '@leasehold/core';
+import { httpStatusOf } from './error-to-http.ts';
+
+export interface Refusal {
+  readonly status: number;
+  /** Flat. */
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+const defaultRetryAfterS = 1;
+
+/** The typed answer to a request that is not forwarded. The message is public; its cause stays here. */
+export function refusalOf(error: AppError): Refusal {
+  const status = httpStatusOf[error.code];
+  const body = `${JSON.stringify({ error: { code: error.code, message: error.message, request_id: randomUUID() } })}\n`;
+  const headers = [
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'x-leasehold-error',
+    error.code,
+    'cache-control',
+    'no-store',
+  ];
+  if (status === 503 || error.retryAfterS !== undefined) headers.push('retry-after', String(error.retryAfterS ?? defaultRetryAfterS));
+  return { status, headers, body };
+}
+
+/** For a connection on which Node's server gives us no response object: a parse error, CONNECT, an upgrade. */
+export function refusalBytes(error: AppError): string {
+  const { status, headers, body } = refusalOf(error);
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\n`;
+  for (let index = 0; index + 1 < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  return `${head}\r\n${body}`;
+}

@@ -1,0 +1,29 @@
+import type { Injection } from '@leasehold/core';
+import { type PreparedInjection, prepareInjection } from '../domain/inject.ts';
+import type { LeaseEntry } from '../domain/lease-entry.ts';
+import { type ScrubForms, scrubForms } from '../domain/scrub.ts';
+
+/** What is made of a value once for a lease: how it goes out, and what must not come back. */
+export interface Loan {
+  readonly prepared: PreparedInjection;
+  readonly forms: ScrubForms;
+}
+
+/**
+ * The value becomes a string here and nowhere else (DESIGN 9): once for a lease, not once a request, so that there are few strings that can't be
+ * wiped. They live as long as the entry does, and what still streams under it.
+ */
+export function createLoans(): (entry: LeaseEntry, injection: Injection) => Loan {
+  const loans = new WeakMap<LeaseEntry, Loan>();
+  return (entry, injection) => {
+    const known = loans.get(entry);
+    if (known !== undefined) return known;
+    const value = Buffer.from(entry.secret.reveal()).toString('latin1');
+    const loan = {
+      prepared: prepareInjection(injection, value, (text) => Buffer.from(text, 'latin1').toString('base64')),
+      forms: scrubForms(value, injection),
+    };
+    loans.set(entry, loan);
+    return loan;
+  };
+}

@@ -1,0 +1,41 @@
+import type { AppError } from '@leasehold/core';
+import type { Target } from '../domain/route.ts';
+
+/** A request as an agent made it, whichever way it came in. */
+export interface AgentRequest {
+  readonly target: Target;
+  /** With query. */
+  readonly path: string;
+  /** Flat, letter case and duplicates kept. */
+  readonly rawHeaders: readonly string[];
+  /** Undefined when there is none. */
+  readonly body: AsyncIterable<Uint8Array> | undefined;
+  readonly contentLength: string | undefined;
+}
+
+/** The agent's side of an exchange. */
+export interface AgentReply {
+  /** Whether the head of an answer has gone out: after that an error can only cut. */
+  readonly isStarted: boolean;
+  /** Says that the body is wanted, to an agent that waits for it (`Expect: 100-continue`). */
+  wantBody(): void;
+  start(status: number, headers: string[]): void;
+  /** False: stop until `drained` is called. */
+  write(chunk: Buffer): boolean;
+  end(): void;
+  /** Answers with a typed error; returns the status. Only before `start`. */
+  refuse(error: AppError): number;
+  /** Ends the connection so that nobody takes what came for the whole. */
+  cut(): void;
+}
+
+/** What the proxy tells the use case about the agent's side. */
+export interface ExchangeControl {
+  /** There is room again. */
+  drained(): void;
+  /** The agent is gone. */
+  abandoned(): void;
+}
+
+/** The use case behind every request: `app/handle-request.ts`. */
+export type HandleRequest = (request: AgentRequest, reply: AgentReply) => ExchangeControl;

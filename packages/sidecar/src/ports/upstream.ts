@@ -1,0 +1,46 @@
+import type { AppError, Destination } from '@leasehold/core';
+
+/** The vendor's side of an exchange. One implementation speaks HTTP/1.1 by undici; tests bring another. */
+export interface Upstream {
+  /** Sends one request and calls `on` until `end` or `failed`, which come exactly once and last. Never throws. */
+  send(request: OutgoingRequest, on: UpstreamEvents): OutgoingExchange;
+  /** Ends idle connections at once, busy ones with their exchange. */
+  close(): Promise<void>;
+}
+
+export interface OutgoingRequest {
+  /** Connections are shared only among requests that are alike in all three (THREATS 40). */
+  readonly credentialId: string;
+  readonly version: number;
+  readonly destination: Destination;
+  /** Canonical; matches the destination's pattern. */
+  readonly host: string;
+  readonly method: string;
+  /** With query. */
+  readonly path: string;
+  /** Flat, as they go out; with `content-length` when it is known. */
+  readonly headers: string[];
+  readonly body: AsyncIterable<Uint8Array> | undefined;
+}
+
+export interface OutgoingExchange {
+  /** Drops the connection. Nothing but `failed` follows. */
+  abort(why: AppError): void;
+  pause(): void;
+  resume(): void;
+}
+
+export interface UpstreamEvents {
+  /**
+   * The last gate (INV-2, INV-3, INV-5, INV-7): asked in the tick that writes the head, with nothing between; for a body that is
+   * streamed again in the tick of its first chunk, since the head waits for it. An error stops the request before its first byte.
+   */
+  refusal(): AppError | undefined;
+  /** The head has left: from here on the exchange is a stream. */
+  left(): void;
+  /** Headers flat and without hop-by-hop ones. The body is identity-coded, whatever the upstream chose. */
+  head(status: number, headers: string[]): void;
+  data(chunk: Buffer): void;
+  end(): void;
+  failed(error: AppError): void;
+}

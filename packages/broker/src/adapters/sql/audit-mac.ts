@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { AuditMac } from './sqlite-audit.ts';
+import type { AuditMac } from './audit-chains.ts';
 
 /**
  * Signs the heads of audit chains. Its key lies wrapped in the store that it signs for, so the store is opened first and the key comes

@@ -1,37 +1,41 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { AppError } from '@leasehold/core';
-import { migrations } from './schema.ts';
+import type { Query, Statement } from './query.ts';
+import type { Row } from './rows.ts';
+import { openError, storeError } from './sqlite-errors.ts';
+import { migrate } from './sqlite-migrate.ts';
 
-export type SqlValue = string | number | Uint8Array | null;
-
-/** One connection with its prepared statements: each text is prepared once. */
+/** One connection with its prepared statements. Everything on it happens at once, in the tick of the call. */
 export interface SqliteDatabase {
-  all(sql: string, ...values: readonly SqlValue[]): readonly Readonly<Record<string, unknown>>[];
-  get(sql: string, ...values: readonly SqlValue[]): Readonly<Record<string, unknown>> | undefined;
-  /** How many rows changed. */
-  run(sql: string, ...values: readonly SqlValue[]): number;
+  /** Runs a query to its end. What goes wrong is an AppError; what a query throws itself comes out unchanged. */
+  run<T>(query: Query<T>): T;
+  /** A statement without values or rows, such as BEGIN. */
   exec(sql: string): void;
   close(): void;
 }
 
 /**
  * Opens the file, makes it (mode 0600, in a directory of mode 0700) when it is missing, and brings its schema up to date.
- * Throws AppError `store_unavailable` when it is corrupt, in use by another broker, or newer than this program; nothing is changed then.
+ * Throws AppError `store_unavailable` when it is damaged, in use by another broker, or not of this program's schema; nothing is changed then.
  */
 export function openSqlite(path: string): SqliteDatabase {
-  if (path !== ':memory:') makeFile(path);
-  const connection = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+  makeFile(path);
+  let connection: DatabaseSync;
   try {
-    // The lock is held as long as the broker lives: SQLite serves one broker.
-    connection.exec(
-      'PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT;',
-    );
+    connection = new DatabaseSync(path, { timeout: 0 });
+  } catch (thrown) {
+    throw openError(path, thrown);
+  }
+  try {
+    // The lock is held as long as the broker lives: SQLite serves one broker. It comes first, so that a file in use is not even read.
+    connection.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;');
+    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;');
     migrate(connection, path);
-  } catch (cause) {
+  } catch (thrown) {
     connection.close();
-    throw cannotOpen(path, cause);
+    throw openError(path, thrown);
   }
   return wrap(connection);
 }
@@ -39,64 +43,53 @@ export function openSqlite(path: string): SqliteDatabase {
 function makeFile(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600));
+    closeSync(openSync(path, 'a', 0o600));
     chmodSync(path, 0o600);
-  } catch (cause) {
+  } catch (thrown) {
+    throw openError(path, thrown);
+  }
+  // SQLite would throw a log away that has no database, and whatever was acknowledged in it.
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  if (statSync(path).size === 0 && log !== undefined && log.size > 0) {
     throw new AppError(
       'store_unavailable',
-      `The database ${path} can't be made or opened. Check that this user may write to its directory.`,
-      { cause },
+      `The database ${path} is empty, but its log ${path}-wal is not. Restore both from a backup, or move the log away to start empty.`,
     );
   }
-}
-
-function migrate(connection: DatabaseSync, path: string): void {
-  const { user_version: version } = connection.prepare('PRAGMA user_version').get() ?? {};
-  const from = Number(version);
-  if (from > migrations.length) {
-    throw new AppError(
-      'store_unavailable',
-      `The database ${path} was written by a newer version (schema ${from}, this one knows ${migrations.length}). Run that version, or restore an older backup.`,
-    );
-  }
-  for (const [index, sql] of migrations.entries()) {
-    if (index < from) continue;
-    connection.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${index + 1}; COMMIT;`);
-  }
-}
-
-function cannotOpen(path: string, cause: unknown): AppError {
-  if (cause instanceof AppError) return cause;
-  const number: unknown = cause instanceof Error && 'errcode' in cause ? cause.errcode : undefined;
-  // https://www.sqlite.org/rescode.html: 5 SQLITE_BUSY, 6 SQLITE_LOCKED
-  if (number === 5 || number === 6) {
-    return new AppError(
-      'store_unavailable',
-      `The database ${path} is in use by another broker. Stop it first, or give this one a state directory of its own.`,
-      { cause },
-    );
-  }
-  return new AppError(
-    'store_unavailable',
-    `The database ${path} can't be read (it may be corrupt). Nothing was changed. Restore it from a backup, or move it away to start empty.`,
-    { cause },
-  );
 }
 
 function wrap(connection: DatabaseSync): SqliteDatabase {
-  const prepared = new Map<string, StatementSync>();
-  const statement = (sql: string): StatementSync => {
+  const prepared = new Map<string, { readonly statement: StatementSync; readonly hasRows: boolean }>();
+
+  function prepare(sql: string) {
     const known = prepared.get(sql);
     if (known !== undefined) return known;
-    const made = connection.prepare(sql);
+    const statement = connection.prepare(sql);
+    const made = { statement, hasRows: statement.columns().length > 0 };
     prepared.set(sql, made);
     return made;
-  };
+  }
+
+  function rowsOf({ sql, values }: Statement): readonly Row[] {
+    try {
+      const { statement, hasRows } = prepare(sql);
+      if (hasRows) return statement.all(...values);
+      statement.run(...values);
+      return [];
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+  }
+
   return {
-    all: (sql, ...values) => statement(sql).all(...values),
-    get: (sql, ...values) => statement(sql).get(...values),
-    run: (sql, ...values) => Number(statement(sql).run(...values).changes),
-    exec: (sql) => connection.exec(sql),
+    run: (query) => {
+      let step = query.next();
+      while (step.done !== true) step = query.next(rowsOf(step.value));
+      return step.value;
+    },
+    exec: (sql) => {
+      rowsOf({ sql, values: [] });
+    },
     close: () => connection.close(),
   };
 }

@@ -1,41 +1,52 @@
-import { AppError, type LogHead } from '@leasehold/core';
-import type { Committed, Decision, Facts, Ledger, Selection } from '../../ports/store.ts';
-import { integer } from './rows.ts';
-import type { AuditChains } from './sqlite-audit.ts';
-import { appendRevocation, applyChange } from './sqlite-changes.ts';
+import { AppError } from '@leasehold/core';
+import type { Ledger } from '../../ports/store.ts';
+import { type AuditChains, type AuditMac, createAuditChains } from './audit-chains.ts';
+import { decideAndApply, Refusal, sweep } from './ledger-query.ts';
+import { type Query, type Surroundings, statement } from './query.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { readFacts } from './sqlite-facts.ts';
+import { storeError } from './sqlite-errors.ts';
 
 /** More than this in one transaction, and those at the front would wait for those at the back. */
 const maxBatch = 256;
 
 interface Job {
   /** Runs inside its savepoint; returns what to do once the commit is durable. */
-  readonly work: () => () => void;
+  readonly work: (chains: AuditChains) => () => void;
   readonly fail: (why: unknown) => void;
 }
 
-export interface SqliteLedgerOptions {
+export interface SqliteLedgerOptions extends Surroundings {
   readonly database: SqliteDatabase;
-  readonly chains: AuditChains;
-  readonly epoch: string;
-  readonly now: () => number;
+  readonly auditMac: AuditMac;
+  /** How many commits may wait for their turn; more are refused as `overloaded`. */
+  readonly maxWaiting: number;
+}
+
+export interface SqliteLedger extends Ledger {
+  /** Resolves when a write of no consequence is durable. */
+  probe(): Promise<void>;
+  /** Commits what waits, and refuses what comes later. */
+  finish(): void;
 }
 
 /**
  * Group commit: what is asked for in one turn of the event loop goes into one transaction, a savepoint each, and is answered after the
  * one durable COMMIT. The disk is waited for once, not once a lease.
  */
-export function createSqliteLedger(options: SqliteLedgerOptions): Ledger {
-  const { database, chains, epoch, now } = options;
+export function createSqliteLedger({ database, auditMac, maxWaiting, ...surroundings }: SqliteLedgerOptions): SqliteLedger {
   const waiting: Job[] = [];
   let isScheduled = false;
+  let isFinished = false;
 
-  function enqueue<T>(work: () => T): Promise<T> {
+  function enqueue<T>(makeQuery: (chains: AuditChains) => Query<T>): Promise<T> {
     return new Promise((resolve, reject) => {
+      if (isFinished) throw new AppError('store_unavailable', 'The broker is stopping, and takes no more changes.', { retryAfterS: 1 });
+      if (waiting.length >= maxWaiting) {
+        throw new AppError('overloaded', 'Too many changes wait for the database. Try again shortly.', { retryAfterS: 1 });
+      }
       waiting.push({
-        work: () => {
-          const value = work();
+        work: (chains) => {
+          const value = database.run(makeQuery(chains));
           return () => resolve(value);
         },
         fail: reject,
@@ -49,122 +60,77 @@ export function createSqliteLedger(options: SqliteLedgerOptions): Ledger {
     isScheduled = true;
     setImmediate(() => {
       isScheduled = false;
-      runBatch(waiting.splice(0, maxBatch));
+      commitNext();
       if (waiting.length > 0) schedule();
     });
   }
 
-  function runBatch(jobs: readonly Job[]): void {
+  function commitNext(): void {
+    const jobs = waiting.splice(0, maxBatch);
+    const chains = createAuditChains(auditMac);
     const answers: (() => void)[] = [];
-    const refused: (() => void)[] = [];
+    const refused = new Map<Job, unknown>();
     try {
       database.exec('BEGIN IMMEDIATE');
       for (const job of jobs) {
-        const mark = chains.mark();
-        database.exec('SAVEPOINT one');
-        try {
-          answers.push(job.work());
-          database.exec('RELEASE one');
-        } catch (thrown) {
-          database.exec('ROLLBACK TO one; RELEASE one');
-          chains.rewind(mark);
-          refused.push(() => job.fail(asStoreError(thrown)));
-        }
+        const outcome = inSavepoint(database, chains, job);
+        if (outcome.kind === 'done') answers.push(outcome.answer);
+        else refused.set(job, outcome.why);
       }
-      chains.sign();
+      database.run(chains.sign());
       database.exec('COMMIT');
-    } catch (cause) {
+    } catch (thrown) {
       rollBack(database);
-      const why = unavailable(cause);
-      for (const job of jobs) job.fail(why);
+      const why = storeError(thrown);
+      for (const job of jobs) job.fail(refused.has(job) ? refused.get(job) : why);
       return;
-    } finally {
-      chains.forget();
     }
     for (const answer of answers) answer();
-    for (const refuse of refused) refuse();
-  }
-
-  function decideAndApply<T>(selection: Selection, decide: (facts: Facts, at: number) => Decision<T>): Committed<T> {
-    const at = now();
-    const facts = readFacts(database, epoch, selection);
-    const decision = callDecide(decide, facts, at);
-    for (const change of decision.changes) applyChange(database, change, at);
-    const tenantId = facts.tenant?.id ?? newTenantOf(decision);
-    if (tenantId !== undefined) {
-      for (const revocation of decision.revocations) appendRevocation(database, tenantId, revocation, at);
-      for (const event of decision.audit) chains.append(tenantId, event, at);
-    }
-    const head = decision.revocations.length === 0 ? facts.head : headOf(database, epoch, tenantId);
-    return { result: decision.result, head, at };
+    for (const [job, why] of refused) job.fail(why);
   }
 
   return {
-    commit: (selection, decide) => enqueue(() => decideAndApply(selection, decide)),
-    sweepExpired: (limit) =>
-      enqueue(() =>
-        database.run(
-          "UPDATE leases SET ended_how = 'expired', ended_at = expires_at WHERE id IN (SELECT id FROM leases WHERE ended_how IS NULL AND expires_at <= ? LIMIT ?)",
-          now(),
-          limit,
-        ),
-      ),
+    commit: (selection, decide) => enqueue((chains) => decideAndApply(surroundings, chains, selection, decide)),
+    sweepExpired: (limit) => enqueue(() => sweep(surroundings, limit)),
+    probe: () => enqueue(touch),
+    finish: () => {
+      isFinished = true;
+      while (waiting.length > 0) commitNext();
+    },
   };
 }
 
-/** What `decide` throws must come out unchanged, whatever it is. */
-class Refusal extends Error {
-  readonly thrown: unknown;
+type Outcome = { readonly kind: 'done'; readonly answer: () => void } | { readonly kind: 'refused'; readonly why: unknown };
 
-  constructor(thrown: unknown) {
-    super('refused');
-    this.thrown = thrown;
-  }
-}
-
-function callDecide<T>(decide: (facts: Facts, at: number) => Decision<T>, facts: Facts, at: number): Decision<T> {
+/** One job of the batch: what it wrote stays or goes as a whole. Throws when the transaction itself is gone. */
+function inSavepoint(database: SqliteDatabase, chains: AuditChains, job: Job): Outcome {
+  const mark = chains.mark();
+  database.exec('SAVEPOINT one');
   try {
-    return decide(facts, at);
+    const answer = job.work(chains);
+    database.exec('RELEASE one');
+    return { kind: 'done', answer };
   } catch (thrown) {
-    throw new Refusal(thrown);
+    try {
+      database.exec('ROLLBACK TO one');
+      database.exec('RELEASE one');
+    } catch {
+      // SQLite ended the whole transaction by itself (full disk, I/O error): that is why nothing of the batch may be answered.
+      throw thrown;
+    }
+    chains.rewind(mark);
+    return { kind: 'refused', why: thrown instanceof Refusal ? thrown.thrown : storeError(thrown) };
   }
-}
-
-function asStoreError(thrown: unknown): unknown {
-  if (thrown instanceof Refusal) return thrown.thrown;
-  if (thrown instanceof AppError) return thrown;
-  // https://www.sqlite.org/rescode.html#constraint_unique and constraint_primarykey
-  const code: unknown = thrown instanceof Error && 'errcode' in thrown ? thrown.errcode : undefined;
-  if (code === 2067 || code === 1555) {
-    return new AppError('already_exists', 'Something of this name exists already. Choose another name, or change what is there.', {
-      cause: thrown,
-    });
-  }
-  return unavailable(thrown);
-}
-
-function unavailable(cause: unknown): AppError {
-  return new AppError(
-    'store_unavailable',
-    'The database could not take this change, and nothing of it was kept. Check the disk and the broker’s log.',
-    { cause, retryAfterS: 1 },
-  );
 }
 
 function rollBack(database: SqliteDatabase): void {
   try {
     database.exec('ROLLBACK');
   } catch {
-    // SQLite rolled back by itself (https://www.sqlite.org/lang_transaction.html, "response to errors").
+    // Rolled back already (https://www.sqlite.org/lang_transaction.html, "response to errors").
   }
 }
 
-function newTenantOf(decision: Decision<unknown>): string | undefined {
-  for (const change of decision.changes) if ('put' in change && change.put === 'tenant') return change.row.id;
-  return undefined;
-}
-
-function headOf(database: SqliteDatabase, epoch: string, tenantId: string | undefined): LogHead | undefined {
-  const row = tenantId === undefined ? undefined : database.get('SELECT log_seq FROM tenants WHERE id = ?', tenantId);
-  return row && { epoch, seq: integer(row, 'log_seq') };
+function* touch(): Query<void> {
+  yield statement('UPDATE store_state SET revision = revision WHERE id = 1');
 }

@@ -1,0 +1,63 @@
+import { AppError } from '@leasehold/core';
+import type { Committed, Decision, Facts, Selection } from '../../ports/store.ts';
+import type { AuditChains } from './audit-chains.ts';
+import { applyChange } from './change-query.ts';
+import { readFacts, readHead } from './facts-query.ts';
+import { type Query, type Surroundings, statement } from './query.ts';
+import { appendRevocation } from './revocation-query.ts';
+
+/** What `decide` threw, whatever it is: it has to come out of the store unchanged. */
+export class Refusal extends Error {
+  readonly thrown: unknown;
+
+  constructor(thrown: unknown) {
+    super('refused');
+    this.thrown = thrown;
+  }
+}
+
+/** One commit inside an open transaction: facts, decision, changes, revocations, audit. */
+export function* decideAndApply<T>(
+  { epoch, now }: Surroundings,
+  chains: AuditChains,
+  selection: Selection,
+  decide: (facts: Facts, now: number) => Decision<T>,
+): Query<Committed<T>> {
+  const facts = yield* readFacts(epoch, selection);
+  const at = yield* now();
+  const decision = callDecide(decide, facts, at);
+  const { changes, revocations, audit, result } = decision;
+  for (const change of changes) yield* applyChange(change, at);
+  if (revocations.length === 0 && audit.length === 0) return { result, head: facts.head, at };
+
+  const tenantId = facts.tenant?.id ?? newTenantOf(decision);
+  // INV-13: a record that no trail can hold must not be dropped in silence.
+  if (tenantId === undefined) throw new AppError('internal', 'This change has no tenant whose trail could hold its record.');
+  for (const revocation of revocations) yield* appendRevocation(tenantId, revocation, at);
+  for (const event of audit) yield* chains.append(tenantId, event, at);
+  return { result, head: revocations.length === 0 ? facts.head : yield* readHead(epoch, tenantId), at };
+}
+
+/** Marks leases whose time has passed; returns how many. */
+export function* sweep({ now }: Surroundings, limit: number): Query<number> {
+  const rows = yield statement(
+    `UPDATE leases SET ended_how = 'expired', ended_at = expires_at
+     WHERE id IN (SELECT id FROM leases WHERE ended_how IS NULL AND expires_at <= ? LIMIT ?) RETURNING id`,
+    yield* now(),
+    limit,
+  );
+  return rows.length;
+}
+
+function callDecide<T>(decide: (facts: Facts, now: number) => Decision<T>, facts: Facts, at: number): Decision<T> {
+  try {
+    return decide(facts, at);
+  } catch (thrown) {
+    throw new Refusal(thrown);
+  }
+}
+
+function newTenantOf({ changes }: Decision<unknown>): string | undefined {
+  for (const change of changes) if ('put' in change && change.put === 'tenant') return change.row.id;
+  return undefined;
+}

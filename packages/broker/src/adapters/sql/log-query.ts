@@ -1,0 +1,50 @@
+import type { LogHead } from '@leasehold/core';
+import type { LoggedRevocation, RevocationLog } from '../../ports/store.ts';
+import { toRevocation } from './entity-rows.ts';
+import { readHead } from './facts-query.ts';
+import { type Query, type RunQuery, type Surroundings, statement } from './query.ts';
+import { integer, text } from './rows.ts';
+
+export function createRevocationLog(run: RunQuery, { epoch }: Surroundings): RevocationLog {
+  return {
+    heads: (tenantIds) => run(readHeads(epoch, tenantIds)),
+    after: (tenantId, after, limit) => run(readAfter(tenantId, after, limit)),
+    revision: () => run(readRevision()),
+    agentsChangedAfter: (revision) => run(readChangedAgents(revision)),
+  };
+}
+
+function* readHeads(epoch: string, tenantIds: readonly string[]): Query<ReadonlyMap<string, LogHead>> {
+  const heads = new Map<string, LogHead>();
+  for (const id of tenantIds) {
+    const head = yield* readHead(epoch, id);
+    if (head !== undefined) heads.set(id, head);
+  }
+  return heads;
+}
+
+function* readAfter(tenantId: string, after: number, limit: number): Query<readonly LoggedRevocation[]> {
+  const rows = yield statement('SELECT * FROM revocations WHERE tenant_id = ? AND seq > ? ORDER BY seq LIMIT ?', tenantId, after, limit);
+  return rows.map(toRevocation);
+}
+
+function* readRevision(): Query<number> {
+  const [row] = yield statement('SELECT revision FROM store_state WHERE id = 1');
+  return integer(row ?? {}, 'revision');
+}
+
+function* readChangedAgents(since: number): Query<{ readonly revision: number; readonly agentIds: readonly string[] }> {
+  // The revision first: what moves after it is named again next time, never lost.
+  const revision = yield* readRevision();
+  const rows = yield statement(
+    `SELECT id FROM agents WHERE rev > ?
+     UNION SELECT a.id FROM tenants t JOIN agents a ON a.tenant_id = t.id WHERE t.rev > ?
+     UNION SELECT agent_id FROM grants WHERE rev > ?
+     UNION SELECT g.agent_id FROM credentials c JOIN grants g ON g.credential_id = c.id WHERE c.rev > ?`,
+    since,
+    since,
+    since,
+    since,
+  );
+  return { revision, agentIds: rows.map((row) => text(row, 'id')) };
+}

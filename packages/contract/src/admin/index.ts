@@ -1,1 +1,4 @@
-export {};
+export * from './client.ts';
+export * from './parse.ts';
+export * from './requests.ts';
+export * from './resources.ts';

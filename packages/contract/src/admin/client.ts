@@ -1,0 +1,182 @@
+import { AppError, type ErrorCode, isErrorCode } from '@leasehold/core';
+import { Agent, type Dispatcher, request } from 'undici';
+import * as v from 'valibot';
+import { parseAs } from './parse.ts';
+import type { AddCredentialRequest, PutGrantRequest, RevokeGrantRequest } from './requests.ts';
+import * as resources from './resources.ts';
+
+export interface AdminClientOptions {
+  /** `https://host:port` */
+  readonly url: string;
+  readonly token: string;
+  /** The CA that issued the broker's certificate; no other is trusted. */
+  readonly caPem: string;
+}
+
+export interface PageOf<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+export interface ChangeOf<T> {
+  readonly item: T;
+  /** The revocation that the change caused; null when it caused none. */
+  readonly revocation: resources.RevocationResource | null;
+}
+
+export interface Paging {
+  readonly limit?: number;
+  readonly after?: string | null;
+}
+
+type Verb = 'suspend' | 'resume' | 'delete';
+
+/** The admin API. Every method throws AppError: the broker's own, or `broker_unreachable`. `name` arguments take a name or an id. */
+export interface AdminClient {
+  status(): Promise<resources.StatusResource>;
+  addTenant(name: string): Promise<resources.TenantResource>;
+  listTenants(page?: Paging): Promise<PageOf<resources.TenantResource>>;
+  changeTenant(name: string, verb: Exclude<Verb, 'delete'>): Promise<ChangeOf<resources.TenantResource>>;
+  addOperator(tenant: string, name: string): Promise<{ operator: resources.OperatorResource; token: string }>;
+  addAgent(tenant: string, name: string): Promise<{ agent: resources.AgentResource; token: string }>;
+  listAgents(tenant: string, page?: Paging): Promise<PageOf<resources.AgentResource>>;
+  rotateAgentToken(tenant: string, name: string): Promise<ChangeOf<resources.AgentResource> & { token: string }>;
+  changeAgent(tenant: string, name: string, verb: Verb): Promise<ChangeOf<resources.AgentResource>>;
+  addCredential(tenant: string, credential: AddCredentialRequest): Promise<resources.CredentialResource>;
+  listCredentials(tenant: string, page?: Paging): Promise<PageOf<resources.CredentialResource>>;
+  showCredential(tenant: string, name: string): Promise<resources.CredentialResource>;
+  /** `value` is base64. */
+  rotateCredential(tenant: string, name: string, value: string): Promise<ChangeOf<resources.CredentialResource>>;
+  changeCredential(tenant: string, name: string, verb: Verb): Promise<ChangeOf<resources.CredentialResource>>;
+  putGrant(tenant: string, grant: PutGrantRequest): Promise<ChangeOf<resources.GrantResource>>;
+  listGrants(tenant: string, page?: Paging): Promise<PageOf<resources.GrantResource>>;
+  revokeGrant(tenant: string, pair: RevokeGrantRequest): Promise<ChangeOf<resources.GrantResource>>;
+  listLeases(tenant: string, page?: Paging & { readonly all?: boolean }): Promise<PageOf<resources.LeaseResource>>;
+  revokeLease(tenant: string, id: string): Promise<ChangeOf<resources.LeaseResource>>;
+  newestAudit(tenant: string, count: number): Promise<readonly resources.AuditRowResource[]>;
+  auditAfter(tenant: string, after: number, limit: number): Promise<readonly resources.AuditRowResource[]>;
+  verifyAudit(tenant: string): Promise<resources.AuditVerdictResource>;
+  /** Follows how sidecars confirm a revocation, line by line, until it is done. */
+  confirmations(tenant: string, revocation: resources.RevocationResource): AsyncIterable<resources.ConfirmationResource>;
+  close(): Promise<void>;
+}
+
+const timeoutMs = 30_000;
+const maxAnswerBytes = 64 * 1_024 * 1_024;
+
+export function createAdminClient({ url, token, caPem }: AdminClientOptions): AdminClient {
+  const dispatcher = new Agent({
+    connect: { ca: caPem, rejectUnauthorized: true, timeout: 5_000 },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    maxResponseSize: maxAnswerBytes,
+  });
+
+  async function send(method: Dispatcher.HttpMethod, path: string, body?: object): Promise<Dispatcher.ResponseData> {
+    const headers = { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) };
+    let answer: Dispatcher.ResponseData;
+    try {
+      answer = await request(new URL(path, url), { dispatcher, method, headers, body: body === undefined ? null : JSON.stringify(body) });
+    } catch (cause) {
+      throw unreachable(url, cause);
+    }
+    if (answer.statusCode >= 300) throw await toAppError(answer);
+    return answer;
+  }
+
+  async function ask<S extends v.GenericSchema>(
+    schema: S,
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: object,
+  ): Promise<v.InferOutput<S>> {
+    const answer = await send(method, path, body);
+    return parseAs(schema, await answer.body.json(), 'the broker’s answer');
+  }
+
+  const within = (tenant: string, ...parts: readonly string[]) => `/v1/tenants/${[tenant, ...parts].map(encodeURIComponent).join('/')}`;
+  const page = (path: string, { limit = 100, after }: Paging = {}, more = '') =>
+    `${path}?limit=${limit}${after == null ? '' : `&after=${encodeURIComponent(after)}`}${more}`;
+  const change = <S extends v.GenericSchema>(schema: S, path: string, verb: Verb) =>
+    verb === 'delete' ? ask(changeOf(schema), 'DELETE', path) : ask(changeOf(schema), 'POST', `${path}/${verb}`);
+
+  return {
+    status: () => ask(resources.statusSchema, 'GET', '/v1/status'),
+    addTenant: (name) => ask(resources.tenantSchema, 'POST', '/v1/tenants', { name }),
+    listTenants: (paging) => ask(pageOf(resources.tenantSchema), 'GET', page('/v1/tenants', paging)),
+    changeTenant: (name, verb) => change(resources.tenantSchema, within(name), verb),
+    addOperator: (tenant, name) =>
+      ask(v.strictObject({ operator: resources.operatorSchema, token: v.string() }), 'POST', within(tenant, 'operators'), { name }),
+    addAgent: (tenant, name) =>
+      ask(v.strictObject({ agent: resources.agentSchema, token: v.string() }), 'POST', within(tenant, 'agents'), { name }),
+    listAgents: (tenant, paging) => ask(pageOf(resources.agentSchema), 'GET', page(within(tenant, 'agents'), paging)),
+    rotateAgentToken: (tenant, name) =>
+      ask(
+        v.strictObject({ item: resources.agentSchema, revocation: v.nullable(resources.revocationSchema), token: v.string() }),
+        'POST',
+        within(tenant, 'agents', name, 'rotate-token'),
+      ),
+    changeAgent: (tenant, name, verb) => change(resources.agentSchema, within(tenant, 'agents', name), verb),
+    addCredential: (tenant, credential) => ask(resources.credentialSchema, 'POST', within(tenant, 'credentials'), credential),
+    listCredentials: (tenant, paging) => ask(pageOf(resources.credentialSchema), 'GET', page(within(tenant, 'credentials'), paging)),
+    showCredential: (tenant, name) => ask(resources.credentialSchema, 'GET', within(tenant, 'credentials', name)),
+    rotateCredential: (tenant, name, value) =>
+      ask(changeOf(resources.credentialSchema), 'POST', within(tenant, 'credentials', name, 'rotate'), { value }),
+    changeCredential: (tenant, name, verb) => change(resources.credentialSchema, within(tenant, 'credentials', name), verb),
+    putGrant: (tenant, grant) => ask(changeOf(resources.grantSchema), 'PUT', within(tenant, 'grants'), grant),
+    listGrants: (tenant, paging) => ask(pageOf(resources.grantSchema), 'GET', page(within(tenant, 'grants'), paging)),
+    revokeGrant: (tenant, pair) => ask(changeOf(resources.grantSchema), 'POST', within(tenant, 'grants', 'revoke'), pair),
+    listLeases: (tenant, paging = {}) =>
+      ask(pageOf(resources.leaseSchema), 'GET', page(within(tenant, 'leases'), paging, paging.all === true ? '&state=all' : '')),
+    revokeLease: (tenant, id) => ask(changeOf(resources.leaseSchema), 'DELETE', within(tenant, 'leases', id)),
+    newestAudit: (tenant, count) => ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?newest=${count}`),
+    auditAfter: (tenant, after, limit) =>
+      ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?after=${after}&limit=${limit}`),
+    verifyAudit: (tenant) => ask(resources.auditVerdictSchema, 'GET', within(tenant, 'audit', 'verify')),
+    confirmations: async function* (tenant, { epoch, seq, committed_at }) {
+      const query = new URLSearchParams({ epoch, seq: String(seq), committed_at });
+      const { body } = await send('GET', `${within(tenant, 'confirmations')}?${query}`);
+      yield* lines(body, resources.confirmationSchema);
+    },
+    close: () => dispatcher.close(),
+  };
+}
+
+function pageOf<S extends v.GenericSchema>(schema: S) {
+  return v.strictObject({ items: v.array(schema), next: v.nullable(v.string()) });
+}
+
+function changeOf<S extends v.GenericSchema>(schema: S) {
+  return v.strictObject({ item: schema, revocation: v.nullable(resources.revocationSchema) });
+}
+
+/** NDJSON: one object a line. */
+async function* lines<S extends v.GenericSchema>(body: AsyncIterable<Buffer>, schema: S): AsyncIterable<v.InferOutput<S>> {
+  let rest = '';
+  for await (const chunk of body) {
+    const parts = (rest + chunk.toString('utf8')).split('\n');
+    rest = parts.pop() ?? '';
+    for (const part of parts) if (part !== '') yield parseAs(schema, JSON.parse(part), 'the broker’s answer');
+  }
+}
+
+async function toAppError({ statusCode, body }: Dispatcher.ResponseData): Promise<AppError> {
+  const parsed = v.safeParse(resources.errorSchema, await body.json().catch(() => undefined));
+  if (!parsed.success)
+    return new AppError('internal', `The broker answered with status ${statusCode} and no reason. Is this the admin API?`);
+  const { code, message } = parsed.output.error;
+  const known: ErrorCode = isErrorCode(code) ? code : 'internal';
+  return new AppError(known, message);
+}
+
+function unreachable(url: string, cause: unknown): AppError {
+  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const isTls = typeof code === 'string' && /CERT|TLS|SSL|SIGNATURE/.test(code);
+  return isTls
+    ? new AppError(
+        'broker_unreachable',
+        `The broker at ${url} shows a certificate that the CA file does not vouch for.\nUse the ca.pem of this broker (LEASEHOLD_CA_FILE).`,
+        { cause },
+      )
+    : new AppError('broker_unreachable', `The broker at ${url} does not answer.\nStart it, or check LEASEHOLD_ADMIN_URL.`, { cause });
+}

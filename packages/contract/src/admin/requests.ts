@@ -1,0 +1,49 @@
+import * as v from 'valibot';
+import { credentialTypeSchema, injectionSchema } from './resources.ts';
+
+/** Bodies of requests. Unknown fields are refused: a misspelled limit must not become no limit. */
+
+const name = v.string('must be text');
+const strings = v.optional(v.array(v.string()), []);
+/** Base64 (RFC 4648 section 4): the one place where a value travels, towards the broker. */
+const value = v.pipe(v.string('must be text'), v.base64('must be base64'));
+
+export const namedRequest = v.strictObject({ name });
+export type NamedRequest = v.InferInput<typeof namedRequest>;
+
+export const addCredentialRequest = v.strictObject({
+  name,
+  type: v.optional(credentialTypeSchema, 'api_key'),
+  destinations: v.array(
+    v.strictObject({
+      url: v.string(),
+      methods: strings,
+      path_prefixes: strings,
+      ca_pem: v.optional(v.nullable(v.string()), null),
+      private_cidrs: strings,
+    }),
+  ),
+  injection: injectionSchema,
+  placeholder: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(512))), null),
+  max_ttl_ms: v.optional(v.number(), 3_600_000),
+  value,
+});
+export type AddCredentialRequest = v.InferInput<typeof addCredentialRequest>;
+
+export const rotateCredentialRequest = v.strictObject({ value });
+export type RotateCredentialRequest = v.InferInput<typeof rotateCredentialRequest>;
+
+export const putGrantRequest = v.strictObject({
+  agent: name,
+  credential: name,
+  ttl_ms: v.optional(v.number(), 300_000),
+  /** RFC 3339. */
+  not_after: v.optional(v.nullable(v.pipe(v.string(), v.isoTimestamp('must be an RFC 3339 time such as 2030-01-31T12:00:00Z'))), null),
+  methods: strings,
+  path_prefixes: strings,
+  rate_per_minute: v.optional(v.nullable(v.number()), null),
+});
+export type PutGrantRequest = v.InferInput<typeof putGrantRequest>;
+
+export const revokeGrantRequest = v.strictObject({ agent: name, credential: name });
+export type RevokeGrantRequest = v.InferInput<typeof revokeGrantRequest>;

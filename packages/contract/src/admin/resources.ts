@@ -1,0 +1,146 @@
+import * as v from 'valibot';
+
+/** The documented shapes: what the admin API answers and `--json` prints. snake_case, RFC 3339 times, never a value. */
+
+const time: v.StringSchema<undefined> = v.string();
+const maybeTime = v.nullable(time);
+const strings = v.array(v.string());
+
+export const tenantSchema = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  status: v.picklist(['active', 'suspended']),
+  created_at: time,
+});
+export type TenantResource = v.InferOutput<typeof tenantSchema>;
+
+export const agentSchema = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  status: v.picklist(['active', 'suspended', 'deleted']),
+  token_version: v.number(),
+  created_at: time,
+});
+export type AgentResource = v.InferOutput<typeof agentSchema>;
+
+export const operatorSchema = v.strictObject({ id: v.string(), name: v.string(), tenant_id: v.nullable(v.string()), created_at: time });
+export type OperatorResource = v.InferOutput<typeof operatorSchema>;
+
+export const destinationSchema = v.strictObject({
+  scheme: v.picklist(['https', 'http']),
+  host: v.string(),
+  port: v.number(),
+  methods: strings,
+  path_prefixes: strings,
+  ca_pem: v.nullable(v.string()),
+  private_cidrs: strings,
+});
+export type DestinationResource = v.InferOutput<typeof destinationSchema>;
+
+export const injectionSchema = v.variant('kind', [
+  v.strictObject({ kind: v.literal('header'), name: v.string(), template: v.string() }),
+  v.strictObject({ kind: v.literal('basic'), username: v.string() }),
+  v.strictObject({ kind: v.literal('query'), name: v.string() }),
+]);
+export type InjectionResource = v.InferOutput<typeof injectionSchema>;
+
+export const credentialTypeSchema = v.picklist(['api_key', 'oauth_token', 'db_password', 'service_account', 'basic']);
+
+export const credentialSchema = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  type: credentialTypeSchema,
+  status: v.picklist(['active', 'suspended', 'deleted']),
+  version: v.number(),
+  destinations: v.array(destinationSchema),
+  injection: injectionSchema,
+  placeholder: v.nullable(v.string()),
+  max_ttl_ms: v.number(),
+  created_at: time,
+  updated_at: time,
+});
+export type CredentialResource = v.InferOutput<typeof credentialSchema>;
+
+export const grantSchema = v.strictObject({
+  id: v.string(),
+  agent: v.string(),
+  agent_id: v.string(),
+  credential: v.string(),
+  credential_id: v.string(),
+  status: v.picklist(['active', 'revoked']),
+  ttl_ms: v.number(),
+  not_after: maybeTime,
+  methods: strings,
+  path_prefixes: strings,
+  rate_per_minute: v.nullable(v.number()),
+  created_at: time,
+});
+export type GrantResource = v.InferOutput<typeof grantSchema>;
+
+export const leaseSchema = v.strictObject({
+  id: v.string(),
+  agent: v.string(),
+  credential: v.string(),
+  grant_id: v.string(),
+  version: v.number(),
+  status: v.picklist(['active', 'expired', 'revoked', 'released']),
+  issued_at: time,
+  expires_at: time,
+  renewals: v.number(),
+});
+export type LeaseResource = v.InferOutput<typeof leaseSchema>;
+
+export const auditRowSchema = v.strictObject({
+  seq: v.number(),
+  at: time,
+  actor: v.strictObject({ kind: v.picklist(['agent', 'operator', 'system']), id: v.string() }),
+  action: v.string(),
+  outcome: v.picklist(['allowed', 'denied']),
+  reason: v.nullable(v.string()),
+  agent_id: v.nullable(v.string()),
+  credential_id: v.nullable(v.string()),
+  grant_id: v.nullable(v.string()),
+  lease_id: v.nullable(v.string()),
+  detail: v.record(v.string(), v.union([v.string(), v.number()])),
+  /** Lower-case hex. */
+  hash: v.string(),
+});
+export type AuditRowResource = v.InferOutput<typeof auditRowSchema>;
+
+export const auditVerdictSchema = v.variant('intact', [
+  v.strictObject({ intact: v.literal(true), rows: v.number() }),
+  v.strictObject({ intact: v.literal(false), bad_seq: v.number(), why: v.string() }),
+]);
+export type AuditVerdictResource = v.InferOutput<typeof auditVerdictSchema>;
+
+/** Where the log stood after a revocation, and when it was committed: what confirmations are followed by. */
+export const revocationSchema = v.strictObject({ epoch: v.string(), seq: v.number(), committed_at: time });
+export type RevocationResource = v.InferOutput<typeof revocationSchema>;
+
+export const statusSchema = v.strictObject({
+  version: v.string(),
+  tenants: v.number(),
+  live_leases: v.number(),
+  sidecars: v.array(
+    v.strictObject({
+      tenant_id: v.string(),
+      agent_id: v.string(),
+      instance: v.string(),
+      applied_seq: v.number(),
+      connected_for_ms: v.number(),
+    }),
+  ),
+});
+export type StatusResource = v.InferOutput<typeof statusSchema>;
+
+export const confirmationSchema = v.strictObject({
+  done: v.boolean(),
+  total: v.number(),
+  confirmed: v.array(v.strictObject({ instance: v.string(), after_ms: v.number() })),
+  outstanding: v.array(v.string()),
+  elapsed_ms: v.number(),
+  committed_at: time,
+});
+export type ConfirmationResource = v.InferOutput<typeof confirmationSchema>;
+
+export const errorSchema = v.object({ error: v.object({ code: v.string(), message: v.string(), request_id: v.string() }) });

@@ -5,6 +5,7 @@ export interface DevOptions {
   readonly dir: string;
   /** Of the proxy; 0 means any free one. */
   readonly port: number;
+  readonly logLevel: string;
   readonly json: boolean;
 }
 

@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { createAdminClient } from '@leasehold/contract/admin';
 import { type ChildProgram, startProgram } from './child-program.ts';
-import { provisionDevAgent } from './provision.ts';
+import { devName, provisionDevAgent } from './provision.ts';
 import { openStateDirectory, type StateDirectory, writePrivateFile } from './state-directory.ts';
 
 export interface Stack {
@@ -25,10 +25,12 @@ export interface StackOptions {
   readonly dir: string;
   /** Of the proxy; 0 means any free one. */
   readonly port: number;
+  /** Of both services. */
+  readonly logLevel?: string;
 }
 
 /** A broker and a sidecar on this machine with one tenant and one agent, both called `dev`. All data lives in `dir`. */
-export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
+export async function startStack({ dir, port, logLevel = 'info' }: StackOptions): Promise<Stack> {
   const state = await openStateDirectory(dir);
   const log = await open(state.logFile, 'a', 0o600);
   const running: ChildProgram[] = [];
@@ -40,7 +42,7 @@ export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
   try {
     const broker = await startProgram(
       'broker',
-      ['--state-dir', state.broker, '--grpc-port', '0', '--admin-port', '0', '--metrics-port', '0'],
+      ['--state-dir', state.broker, '--grpc-port', '0', '--admin-port', '0', '--metrics-port', '0', '--log-level', logLevel],
       log.fd,
     );
     running.push(broker);
@@ -66,6 +68,8 @@ export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
         String(port),
         '--metrics-port',
         '0',
+        '--log-level',
+        logLevel,
       ],
       log.fd,
     );
@@ -73,8 +77,8 @@ export async function startStack({ dir, port }: StackOptions): Promise<Stack> {
     const proxyUrl = `http://127.0.0.1:${sidecar.facts.proxy_port}`;
     return {
       dir: state.path,
-      tenant: 'dev',
-      agent: 'dev',
+      tenant: devName,
+      agent: devName,
       proxyUrl,
       baseUrl: proxyUrl,
       admin,

@@ -1,0 +1,214 @@
+import { readFile } from 'node:fs/promises';
+import type { AddCredentialRequest, CredentialResource, InjectionResource } from '@leasehold/contract/admin';
+import { AppError, checkInjection, checkValue, parseDestination, parseDuration } from '@leasehold/core';
+import type { Command } from 'commander';
+import { allPages, type CommonFlags, operate, repeatable, tenantVerb, waitFlag, yesFlag } from '../command.ts';
+import { confirm } from '../input/confirm.ts';
+import { readValue } from '../input/value.ts';
+import { shortDuration, shortTime } from '../output/times.ts';
+import { reportChange } from '../wait.ts';
+
+interface AddFlags extends CommonFlags {
+  readonly destination?: readonly string[];
+  readonly header?: string;
+  readonly basic?: string;
+  readonly query?: string;
+  readonly placeholder?: string;
+  readonly path?: readonly string[];
+  readonly method?: readonly string[];
+  readonly ca?: string;
+  readonly private?: readonly string[];
+  readonly maxTtl?: string;
+  readonly type: NonNullable<AddCredentialRequest['type']>;
+  readonly valueFile?: string;
+}
+
+export function addCredentialCommands(program: Command): void {
+  const noun = program.command('credential').description('secrets, and where and how they may be used');
+  tenantVerb(noun, 'add <name>', 'store a credential; the value comes on standard input, from --value-file, or at a prompt')
+    .option('--destination <url>', 'https://host[:port][/path] it may go to; repeatable', repeatable)
+    .option('--header <"Name: template">', "put it into a header, such as 'Authorization: Bearer {value}'")
+    .option('--basic <user>', 'basic auth with this user name')
+    .option('--query <name>', 'put it into this query parameter')
+    .option('--placeholder <text>', 'what SDKs that insist on a key are given in its place')
+    .option('--path <prefix>', 'path prefix it may be used for; repeatable', repeatable)
+    .option('--method <method>', 'method it may be used with; repeatable', repeatable)
+    .option('--ca <file>', 'CA certificate (PEM) of the destination, in place of the system’s')
+    .option('--private <cidr>', 'private address range the destination may resolve to; repeatable', repeatable)
+    .option('--max-ttl <duration>', 'longest lease', '1h')
+    .option('--type <type>', 'api_key, oauth_token, db_password, service_account or basic', 'api_key')
+    .option('--value-file <file>', 'file with the value')
+    .action((name: string, flags: AddFlags) => add(name, flags));
+  tenantVerb(noun, 'list', 'all credentials, without their values').action((flags: CommonFlags) => list(flags));
+  tenantVerb(noun, 'show <name>', 'one credential, without its value').action((name: string, flags: CommonFlags) => show(name, flags));
+  tenantVerb(noun, 'rotate <name>', 'store a new value: leases on the old one die, new leases carry the new one')
+    .option('--value-file <file>', 'file with the value')
+    .addOption(waitFlag())
+    .action((name: string, flags: CommonFlags & { valueFile?: string }) => rotate(name, flags));
+  for (const each of ['suspend', 'resume', 'delete'] as const) {
+    const made = tenantVerb(noun, `${each} <name>`, abouts[each]);
+    if (each !== 'resume') made.addOption(waitFlag());
+    if (each === 'delete') made.addOption(yesFlag());
+    made.action((name: string, flags: CommonFlags) => change(name, each, flags));
+  }
+}
+
+const abouts = {
+  suspend: 'cut it off everywhere at once, until it is resumed',
+  resume: 'allow new leases again; old ones stay dead',
+  delete: 'cut it off everywhere and forget its values',
+};
+const done = { suspend: 'suspended', resume: 'resumed', delete: 'deleted' };
+
+async function add(name: string, flags: AddFlags): Promise<void> {
+  // Judged here too, before the value is read: the operator learns of a mistake without typing a secret first.
+  const injection = injectionOf(flags);
+  const destinations = await destinationsOf(flags);
+  const maxTtlMs = parseDuration(flags.maxTtl ?? '1h');
+  if (maxTtlMs === undefined) throw new AppError('invalid_argument', `--max-ttl "${flags.maxTtl}" is no duration.\nWrite it as 10m or 1h.`);
+  const value = await readValue(flags.valueFile);
+  try {
+    checkValue(value);
+    await operate(flags, async ({ client, out, tenant }) => {
+      const added = await client.addCredential(await tenant(), {
+        name,
+        type: flags.type,
+        destinations,
+        injection,
+        placeholder: flags.placeholder ?? null,
+        max_ttl_ms: maxTtlMs,
+        value: value.toString('base64'),
+      });
+      if (out.isJson) out.json(added);
+      else
+        out.line(
+          `credential ${added.name} stored (version ${added.version}). Lend it with: leasehold grant add --agent NAME --credential ${added.name}`,
+        );
+    });
+  } finally {
+    value.fill(0);
+  }
+}
+
+function injectionOf({ header, basic, query }: AddFlags): InjectionResource {
+  const given = [header, basic, query].filter((each) => each !== undefined);
+  if (given.length !== 1) {
+    throw new AppError(
+      'invalid_argument',
+      `Say with exactly one of --header, --basic and --query how the value goes on the wire.\nFor example: --header 'Authorization: Bearer {value}'`,
+    );
+  }
+  const injection =
+    header !== undefined
+      ? headerInjection(header)
+      : basic !== undefined
+        ? { kind: 'basic' as const, username: basic }
+        : { kind: 'query' as const, name: query ?? '' };
+  checkInjection(injection);
+  return injection;
+}
+
+function headerInjection(text: string): InjectionResource {
+  const colon = text.indexOf(':');
+  if (colon === -1)
+    throw new AppError('invalid_argument', "--header wants a name and a template.\nFor example: --header 'Authorization: Bearer {value}'");
+  return { kind: 'header', name: text.slice(0, colon).trim(), template: text.slice(colon + 1).trim() };
+}
+
+async function destinationsOf({
+  destination = [],
+  path = [],
+  method = [],
+  ca,
+  private: cidrs = [],
+}: AddFlags): Promise<AddCredentialRequest['destinations']> {
+  if (destination.length === 0)
+    throw new AppError('invalid_argument', 'A credential needs a destination.\nFor example: --destination https://api.example.com');
+  const caPem = ca === undefined ? null : await readCa(ca);
+  return destination.map((url) => {
+    parseDestination(url, { methods: method, pathPrefixes: path, caPem: caPem ?? undefined, privateCidrs: cidrs });
+    return { url, methods: method.map((each) => each.toUpperCase()), path_prefixes: [...path], ca_pem: caPem, private_cidrs: [...cidrs] };
+  });
+}
+
+async function readCa(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new AppError('invalid_argument', `The CA file ${path} can't be read.\nCheck the path.`, { cause });
+  });
+}
+
+async function list(flags: CommonFlags): Promise<void> {
+  await operate(flags, async ({ client, out, tenant }) => {
+    const name = await tenant();
+    const credentials = await allPages((after) => client.listCredentials(name, { after }));
+    if (out.isJson) {
+      for (const each of credentials) out.json(each);
+      return;
+    }
+    const rows = credentials.map((each) => [each.name, each.type, each.status, each.version, hostsOf(each), shortTime(each.updated_at)]);
+    out.table(['NAME', 'TYPE', 'STATUS', 'VERSION', 'DESTINATIONS', 'UPDATED'], rows);
+  });
+}
+
+function hostsOf({ destinations }: CredentialResource): string {
+  return destinations
+    .map(({ scheme, host, port }) => `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}`)
+    .join(', ');
+}
+
+async function show(name: string, flags: CommonFlags): Promise<void> {
+  await operate(flags, async ({ client, out, tenant }) => {
+    const found = await client.showCredential(await tenant(), name);
+    if (out.isJson) {
+      out.json(found);
+      return;
+    }
+    const { injection } = found;
+    const how =
+      injection.kind === 'header'
+        ? `header ${injection.name}: ${injection.template}`
+        : injection.kind === 'basic'
+          ? `basic auth as ${injection.username}`
+          : `query parameter ${injection.name}`;
+    const facts = [
+      ['name', found.name],
+      ['id', found.id],
+      ['type', found.type],
+      ['status', found.status],
+      ['version', found.version],
+      ['destinations', hostsOf(found)],
+      ['injection', how],
+      ['placeholder', found.placeholder],
+      ['longest lease', shortDuration(found.max_ttl_ms)],
+      ['created', shortTime(found.created_at)],
+      ['updated', shortTime(found.updated_at)],
+    ] as const;
+    for (const [label, value] of facts) out.line(`${out.bold(label.padEnd(14))} ${value ?? '-'}`);
+  });
+}
+
+async function rotate(name: string, flags: CommonFlags & { readonly valueFile?: string }): Promise<void> {
+  const value = await readValue(flags.valueFile);
+  try {
+    checkValue(value);
+    await operate(flags, async (operation) => {
+      const changed = await operation.client.rotateCredential(await operation.tenant(), name, value.toString('base64'));
+      await reportChange(
+        operation,
+        changed,
+        `credential ${changed.item.name} rotated to version ${changed.item.version}.`,
+        flags.wait === true,
+      );
+    });
+  } finally {
+    value.fill(0);
+  }
+}
+
+async function change(name: string, verb: keyof typeof done, flags: CommonFlags): Promise<void> {
+  if (verb === 'delete') await confirm(`Deleting the credential ${name}`, flags.yes === true);
+  await operate(flags, async (operation) => {
+    const changed = await operation.client.changeCredential(await operation.tenant(), name, verb);
+    await reportChange(operation, changed, `credential ${changed.item.name} ${done[verb]}.`, flags.wait === true);
+  });
+}

@@ -1,0 +1,22 @@
+import type { AdminClient } from '@leasehold/contract/admin';
+import { AppError } from '@leasehold/core';
+import { exists, writePrivateFile } from './state-directory.ts';
+
+export const devName = 'dev';
+
+/** One tenant and one agent, and the agent's token in a file. A token that got lost is replaced. */
+export async function provisionDevAgent(client: AdminClient, tokenFile: string): Promise<void> {
+  await unlessThere(() => client.addTenant(devName));
+  const added = await unlessThere(() => client.addAgent(devName, devName));
+  if (added !== undefined) await writePrivateFile(tokenFile, `${added.token}\n`);
+  else if (!(await exists(tokenFile))) await writePrivateFile(tokenFile, `${(await client.rotateAgentToken(devName, devName)).token}\n`);
+}
+
+async function unlessThere<T>(add: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await add();
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.code === 'already_exists') return undefined;
+    throw thrown;
+  }
+}

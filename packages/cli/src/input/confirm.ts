@@ -1,0 +1,13 @@
+import { createInterface } from 'node:readline/promises';
+import { AppError } from '@leasehold/core';
+
+/** Asks before something is ended for good; where nobody can be asked, `--yes` has to say it. */
+export async function confirm(what: string, isYes: boolean): Promise<void> {
+  if (isYes) return;
+  if (process.stdin.isTTY !== true)
+    throw new AppError('invalid_argument', `${what} can't be undone.\nRepeat the command with --yes if you mean it.`);
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`${what} can't be undone. Go on? [y/N] `);
+  lines.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new AppError('invalid_argument', 'Nothing was changed.\nAnswer "y" to go on.');
+}

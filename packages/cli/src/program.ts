@@ -1,0 +1,35 @@
+import { Command } from 'commander';
+import { addAgentCommands } from './commands/agent.ts';
+import { addAuditCommands } from './commands/audit.ts';
+import { addCompletionCommand } from './commands/completion.ts';
+import { addCredentialCommands } from './commands/credential.ts';
+import { addDevCommand } from './commands/dev.ts';
+import { addGrantCommands } from './commands/grant.ts';
+import { addLeaseCommands } from './commands/lease.ts';
+import { addStatusCommands } from './commands/status.ts';
+import { addTenantCommands } from './commands/tenant.ts';
+
+/** `leasehold NOUN VERB [NAME] [flags]`: docs/cli.md. */
+export function createProgram(): Command {
+  const program = new Command('leasehold')
+    .description('lends AI agents credentials that they never hold')
+    .exitOverride()
+    .showHelpAfterError(false);
+  addDevCommand(program);
+  addCredentialCommands(program);
+  addGrantCommands(program);
+  addAgentCommands(program);
+  addTenantCommands(program);
+  addLeaseCommands(program);
+  addAuditCommands(program);
+  addStatusCommands(program);
+  addCompletionCommand(program);
+  silence(program);
+  return program;
+}
+
+/** What commander would say itself is said by `main`: it quotes arguments, and an argument may be a secret that somebody typed there. */
+function silence(command: Command): void {
+  command.exitOverride().configureOutput({ writeErr: () => {} });
+  for (const each of command.commands) silence(each);
+}

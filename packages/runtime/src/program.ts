@@ -88,7 +88,11 @@ function endOfProcess(log: Logger): AbortSignal {
   process.on('SIGINT', () => stop('SIGINT'));
   // Node's default for SIGUSR1 opens the inspector, which could read every secret (THREATS 28).
   process.on('SIGUSR1', () => log.warn('SIGUSR1 ignored: the inspector stays closed'));
-  if (process.send !== undefined) process.on('disconnect', () => stop('parent gone'));
+  if (process.send !== undefined) {
+    process.on('disconnect', () => stop('parent gone'));
+    // Listening for it must not keep a process alive that has nothing else left to do.
+    process.channel?.unref();
+  }
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (thrown: unknown) => {
       log.fatal({ err: safeError(thrown) }, event);

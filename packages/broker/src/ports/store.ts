@@ -30,7 +30,8 @@ export interface Ledger {
    * One transaction: reads the head of the tenant's log *first*, then what `selection` names, calls `decide`, and applies what it decided, all or nothing.
    * `decide` is synchronous and pure (it may be called again with fresher facts when the store retries); `now` is the database's wall clock in ms.
    * When `decide` throws, nothing is written and the error comes out unchanged. Anything else that fails is AppError `store_unavailable`, nothing written.
-   * Resolves after the commit is durable. Audit rows are part of the commit: if they can't be written, nothing is (INV-13).
+   * Resolves after the commit is durable. Audit rows are part of the commit: if they can't be written, nothing is (INV-13); a decision with
+   * revocations or audit rows but no tenant is refused as `internal`.
    */
   commit<T>(selection: Selection, decide: (facts: Facts, now: number) => Decision<T>): Promise<Committed<T>>;
   /**

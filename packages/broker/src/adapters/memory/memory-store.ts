@@ -13,7 +13,7 @@ export interface MemoryStoreOptions {
 
 /** The reference: obviously right, and nothing more. Tests of use cases run on it; the suite holds every other store to it. */
 export function createMemoryStore({ epoch, now, auditMac }: MemoryStoreOptions): Store {
-  const sign = { sha256: (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(), mac: auditMac };
+  const sign = { sha256: (bytes: Uint8Array) => Uint8Array.from(createHash('sha256').update(bytes).digest()), mac: auditMac };
   let state = emptyState();
 
   function commitNow<T>(selection: Selection, decide: (facts: Facts, at: number) => Decision<T>) {
@@ -23,16 +23,14 @@ export function createMemoryStore({ epoch, now, auditMac }: MemoryStoreOptions):
     const decision = decide(facts, at);
     for (const change of decision.changes) applyChange(draft, change);
     const tenantId = facts.tenant?.id ?? newTenantId(decision);
+    if (tenantId === undefined && decision.revocations.length + decision.audit.length > 0)
+      throw new AppError('internal', 'This change has no tenant whose trail could hold its record.');
     if (tenantId !== undefined) {
       for (const revocation of decision.revocations) appendRevocation(draft, tenantId, revocation, at);
       for (const event of decision.audit) appendAudit(draft, tenantId, event, at, sign);
     }
     state = draft;
-    return {
-      result: decision.result,
-      head: tenantId !== undefined && facts.tenant !== undefined ? headOf(draft, epoch, tenantId) : undefined,
-      at,
-    };
+    return { result: decision.result, head: tenantId === undefined ? undefined : headOf(draft, epoch, tenantId), at };
   }
 
   return {
@@ -95,8 +93,10 @@ export function createMemoryStore({ epoch, now, auditMac }: MemoryStoreOptions):
           if (tenant === undefined || agent === undefined || credential === undefined || grant === undefined) return [];
           return [{ now: now(), lease, tenant, agent, credential, grant }];
         });
-        // Newest first: sorted by what is left until the end of time.
-        return paged(listings, page, ({ lease }) => `${String(Number.MAX_SAFE_INTEGER - lease.issuedAt).padStart(16, '0')}.${lease.id}`);
+        const sorted = listings.toSorted(({ lease: a }, { lease: b }) => b.issuedAt - a.issuedAt || (a.id < b.id ? 1 : -1));
+        const from = page.after === undefined ? 0 : sorted.findIndex(({ lease }) => lease.id === page.after) + 1;
+        const items = sorted.slice(from, from + page.limit);
+        return { items, next: from + page.limit < sorted.length ? items.at(-1)?.lease.id : undefined };
       },
       counts: async () => {
         const at = now();

@@ -28,14 +28,17 @@ export function* decideAndApply<T>(
   const decision = callDecide(decide, facts, at);
   const { changes, revocations, audit, result } = decision;
   for (const change of changes) yield* applyChange(change, at);
-  if (revocations.length === 0 && audit.length === 0) return { result, head: facts.head, at };
-
   const tenantId = facts.tenant?.id ?? newTenantOf(decision);
-  // INV-13: a record that no trail can hold must not be dropped in silence.
-  if (tenantId === undefined) throw new AppError('internal', 'This change has no tenant whose trail could hold its record.');
+  if (tenantId === undefined) {
+    // INV-13: a record that no trail can hold must not be dropped in silence.
+    if (revocations.length + audit.length > 0)
+      throw new AppError('internal', 'This change has no tenant whose trail could hold its record.');
+    return { result, head: undefined, at };
+  }
   for (const revocation of revocations) yield* appendRevocation(tenantId, revocation, at);
   for (const event of audit) yield* chains.append(tenantId, event, at);
-  return { result, head: revocations.length === 0 ? facts.head : yield* readHead(epoch, tenantId), at };
+  const isHeadKnown = facts.head !== undefined && revocations.length === 0;
+  return { result, head: isHeadKnown ? facts.head : yield* readHead(epoch, tenantId), at };
 }
 
 /** Marks leases whose time has passed; returns how many. */

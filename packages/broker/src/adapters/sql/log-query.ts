@@ -36,15 +36,16 @@ function* readRevision(): Query<number> {
 function* readChangedAgents(since: number): Query<{ readonly revision: number; readonly agentIds: readonly string[] }> {
   // The revision first: what moves after it is named again next time, never lost.
   const revision = yield* readRevision();
+  // UNION ALL: to drop the doubles itself, SQLite would sort, and walk all agents for it.
   const rows = yield statement(
     `SELECT id FROM agents WHERE rev > ?
-     UNION SELECT a.id FROM tenants t JOIN agents a ON a.tenant_id = t.id WHERE t.rev > ?
-     UNION SELECT agent_id FROM grants WHERE rev > ?
-     UNION SELECT g.agent_id FROM credentials c JOIN grants g ON g.credential_id = c.id WHERE c.rev > ?`,
+     UNION ALL SELECT a.id FROM tenants t JOIN agents a ON a.tenant_id = t.id WHERE t.rev > ?
+     UNION ALL SELECT agent_id FROM grants WHERE rev > ?
+     UNION ALL SELECT g.agent_id FROM credentials c JOIN grants g ON g.credential_id = c.id WHERE c.rev > ?`,
     since,
     since,
     since,
     since,
   );
-  return { revision, agentIds: rows.map((row) => text(row, 'id')) };
+  return { revision, agentIds: [...new Set(rows.map((row) => text(row, 'id')))] };
 }

@@ -1,6 +1,7 @@
 /**
- * Forward-only: each entry runs once, in its own transaction, in order. SQL that SQLite and PostgreSQL both read;
- * `BLOB` is the one word that a PostgreSQL dialect has to say differently (`BYTEA`).
+ * Forward-only: each entry runs once, in its own transaction, in order; one that was released is never changed. SQL that SQLite and
+ * PostgreSQL both read; `BLOB` is the one word that a PostgreSQL dialect has to say differently (`BYTEA`). Texts sort by their bytes
+ * (`COLLATE "C"` there).
  */
 export const migrations: readonly string[] = [
   `
@@ -11,12 +12,14 @@ export const migrations: readonly string[] = [
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT NOT NULL, cut_seq BIGINT NOT NULL, rev BIGINT NOT NULL, created_at BIGINT NOT NULL,
     log_seq BIGINT NOT NULL, audit_seq BIGINT NOT NULL, audit_hash BLOB NOT NULL, audit_mac BLOB NOT NULL
   );
+  CREATE INDEX tenants_rev ON tenants (rev);
   CREATE TABLE operators (id TEXT PRIMARY KEY, name TEXT NOT NULL, tenant_id TEXT, token_hash BLOB NOT NULL UNIQUE, created_at BIGINT NOT NULL);
   CREATE TABLE agents (
     id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, token_hash BLOB NOT NULL UNIQUE, token_version BIGINT NOT NULL,
     cut_seq BIGINT NOT NULL, rev BIGINT NOT NULL, created_at BIGINT NOT NULL
   );
   CREATE UNIQUE INDEX agents_name ON agents (tenant_id, name) WHERE status <> 'deleted';
+  CREATE INDEX agents_tenant ON agents (tenant_id);
   CREATE INDEX agents_rev ON agents (rev);
   CREATE TABLE credentials (
     id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL, version BIGINT NOT NULL,
@@ -34,6 +37,7 @@ export const migrations: readonly string[] = [
     not_after BIGINT, limits TEXT NOT NULL, cut_seq BIGINT NOT NULL, rev BIGINT NOT NULL, created_at BIGINT NOT NULL
   );
   CREATE UNIQUE INDEX grants_pair ON grants (agent_id, credential_id) WHERE status = 'active';
+  CREATE INDEX grants_tenant ON grants (tenant_id) WHERE status = 'active';
   CREATE INDEX grants_credential ON grants (credential_id);
   CREATE INDEX grants_rev ON grants (rev);
   CREATE TABLE leases (
@@ -42,6 +46,7 @@ export const migrations: readonly string[] = [
   );
   CREATE INDEX leases_live ON leases (expires_at) WHERE ended_how IS NULL;
   CREATE INDEX leases_newest ON leases (tenant_id, issued_at, id);
+  CREATE INDEX leases_newest_live ON leases (tenant_id, issued_at, id) WHERE ended_how IS NULL;
   CREATE TABLE revocations (
     tenant_id TEXT NOT NULL, seq BIGINT NOT NULL, scope TEXT NOT NULL, ids TEXT NOT NULL, reason TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (tenant_id, seq)
   );

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, test } from 'vitest';
 import { describeStore } from '../../ports/store.suite.ts';
+import { suiteMac } from '../../ports/store-suite/stage.suite.ts';
 import { createSqliteStore } from './sqlite-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'leasehold-store-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 const fresh = () => join(mkdtempSync(join(root, 'each-')), 'state', 'leasehold.db');
-const open = (path: string, now = () => 1_000) =>
-  createSqliteStore({ path, epoch: 'epoch', now, auditMac: (_, seq) => new Uint8Array([seq]) });
+const open = (path: string, now = () => 1_000) => createSqliteStore({ path, epoch: 'epoch', now, auditMac: suiteMac });
 
 describeStore('the store in SQLite', async () => {
   const clock = { now: 1_000 };

@@ -5,7 +5,7 @@ import { AppError } from '@leasehold/core';
 import type { Query, Statement } from './query.ts';
 import type { Row } from './rows.ts';
 import { openError, storeError } from './sqlite-errors.ts';
-import { migrate } from './sqlite-migrate.ts';
+import { migrate, mustBeOurs } from './sqlite-migrate.ts';
 
 /** One connection with its prepared statements. Everything on it happens at once, in the tick of the call. */
 export interface SqliteDatabase {
@@ -31,9 +31,10 @@ export function openSqlite(path: string): SqliteDatabase {
   try {
     // The lock is held as long as the broker lives: SQLite serves one broker. It comes first, so that a file in use is not even read.
     connection.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;');
+    mustBeOurs(connection, path);
     // FULL: a commit is on the disk before it is answered. secure_delete: a dropped value leaves no ciphertext behind in free pages.
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA cache_size = -32768;');
-    migrate(connection, path);
+    migrate(connection);
   } catch (thrown) {
     connection.close();
     throw openError(path, thrown);

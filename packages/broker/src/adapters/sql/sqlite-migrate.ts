@@ -5,8 +5,8 @@ import { migrations } from './schema.ts';
 /** "LEAS": tells our files from those of other programs (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const applicationId = 0x4c454153;
 
-/** Brings the schema up to date, each step in a transaction of its own. Throws AppError `store_unavailable` for a file that is not ours, or newer than we are. */
-export function migrate(connection: DatabaseSync, path: string): void {
+/** Only looks: throws AppError `store_unavailable` for a file that is not ours, or newer than we are. */
+export function mustBeOurs(connection: DatabaseSync, path: string): void {
   const version = pragma(connection, 'user_version');
   if (version > migrations.length) {
     throw new AppError(
@@ -20,6 +20,11 @@ export function migrate(connection: DatabaseSync, path: string): void {
       `The database ${path} belongs to another program. Give the broker a state directory of its own.`,
     );
   }
+}
+
+/** Brings the schema up to date, each step in a transaction of its own. */
+export function migrate(connection: DatabaseSync): void {
+  const version = pragma(connection, 'user_version');
   for (const [index, sql] of migrations.entries()) {
     if (index < version) continue;
     connection.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${index + 1}; PRAGMA application_id = ${applicationId}; COMMIT;`);

@@ -1,90 +1,86 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, test } from 'vitest';
 import { describeStore } from '../../ports/store.suite.ts';
+import { row } from '../../ports/store-suite/rows.suite.ts';
 import { suiteMac } from '../../ports/store-suite/stage.suite.ts';
-import { createSqliteStore } from './sqlite-store.ts';
+import type { AuditMac } from './audit-chains.ts';
+import { createSqliteStore, type SqliteStoreOptions } from './sqlite-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'leasehold-store-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-const fresh = () => join(mkdtempSync(join(root, 'each-')), 'state', 'leasehold.db');
-const open = (path: string, now = () => 1_000) => createSqliteStore({ path, epoch: 'epoch', now, auditMac: suiteMac });
+const fresh = () => join(mkdtempSync(join(root, 'each-')), 'leasehold.db');
+const open = (path: string, options: Partial<SqliteStoreOptions> = {}) =>
+  createSqliteStore({ path, epoch: 'epoch', now: () => 1_000, auditMac: suiteMac, ...options });
 
 describeStore('the store in SQLite', async () => {
   const clock = { now: 1_000 };
-  return { clock, store: open(fresh(), () => clock.now) };
+  return { clock, store: open(fresh(), { now: () => clock.now }) };
 });
 
-describe('the file', () => {
-  test('is made readable by its owner alone, in a directory that nobody else may enter', async () => {
+const addTenant = (store: ReturnType<typeof open>, id: string) =>
+  store.ledger.commit({ tenant: undefined, lock: 'update' }, () => ({
+    changes: [{ put: 'tenant', row: row.tenant(id) }],
+    revocations: [{ scope: 'tenant', ids: [id], reason: 'suspended' }],
+    audit: [row.event()],
+    result: undefined,
+  }));
+
+describe('the store in SQLite, opened again,', () => {
+  test('has everything it had: rows, log and trail', async () => {
     const path = fresh();
     const store = open(path);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
-    await store.close();
-  });
-
-  test('serves one broker: a second one is refused, and told what to do', async () => {
-    const path = fresh();
-    const store = open(path);
-    expect(() => open(path)).toThrow('in use by another broker');
-    await store.close();
-    await open(path).close();
-  });
-
-  test('that is corrupt is refused and left as it is', () => {
-    const path = fresh();
-    open(path).close();
-    writeFileSync(path, 'no database at all, but long enough to look at'.repeat(100));
-    const before = readFileSync(path);
-    expect(() => open(path)).toThrow(expect.objectContaining({ code: 'store_unavailable' }));
-    expect(readFileSync(path)).toEqual(before);
-  });
-
-  test('that a newer version wrote is refused', () => {
-    const path = fresh();
-    open(path).close();
-    const raw = new DatabaseSync(path);
-    raw.exec('PRAGMA user_version = 999');
-    raw.close();
-    expect(() => open(path)).toThrow('newer version');
-  });
-
-  test('keeps everything over a restart', async () => {
-    const path = fresh();
-    const store = open(path);
-    await store.ledger.commit({ tenant: undefined, lock: 'update' }, () => ({
-      changes: [{ put: 'tenant', row: { id: 't1', name: 'one', status: 'active', cutSeq: 0, createdAt: 1 } }],
-      revocations: [],
-      audit: [{ actor: { kind: 'system', id: 's' }, action: 'tenant.created', outcome: 'allowed' }],
-      result: undefined,
-    }));
+    await addTenant(store, 't1');
+    const head = await store.audit.head('t1');
     await store.close();
     const again = open(path);
-    expect((await again.directory.find({ tenant: { name: 'one' } })).tenant?.id).toBe('t1');
+    expect((await again.directory.find({ tenant: { name: 't1' } })).tenant).toEqual(row.tenant('t1', { cutSeq: 1 }));
+    expect((await again.log.after('t1', 0, 10)).map(({ seq }) => seq)).toEqual([1]);
     expect(await again.audit.rows('t1', 0, 10)).toHaveLength(1);
+    expect(await again.audit.head('t1')).toEqual(head);
+    await again.close();
+  });
+
+  test('speaks of its log under the new epoch, at the seq where it stood', async () => {
+    const path = fresh();
+    const store = open(path, { epoch: 'before' });
+    expect((await addTenant(store, 't1')).head).toEqual({ epoch: 'before', seq: 1 });
+    await store.close();
+    const again = open(path, { epoch: 'after' });
+    expect(await again.log.heads(['t1'])).toEqual(new Map([['t1', { epoch: 'after', seq: 1 }]]));
     await again.close();
   });
 });
 
-test('INV-13: when the audit row can not be written, nothing is', async () => {
-  const store = createSqliteStore({
-    path: fresh(),
-    epoch: 'epoch',
-    now: () => 1_000,
-    auditMac: () => {
-      throw new Error('no key');
-    },
-  });
-  const commit = store.ledger.commit({ tenant: undefined, lock: 'update' }, () => ({
-    changes: [{ put: 'tenant', row: { id: 't1', name: 'one', status: 'active', cutSeq: 0, createdAt: 1 } }],
-    revocations: [],
-    audit: [{ actor: { kind: 'system', id: 's' }, action: 'tenant.created', outcome: 'allowed' }],
-    result: undefined,
-  }));
-  await expect(commit).rejects.toMatchObject({ code: 'store_unavailable' });
+test('INV-13: when the signed head can not be written, nothing of the commit is', async () => {
+  const auditMac: AuditMac = () => {
+    throw new Error('no key');
+  };
+  const store = open(fresh(), { auditMac });
+  await expect(addTenant(store, 't1')).rejects.toMatchObject({ name: 'AppError', code: 'store_unavailable' });
   expect((await store.directory.find({ tenant: { id: 't1' } })).tenant).toBeUndefined();
   await store.close();
+});
+
+describe('closing', () => {
+  test('commits what was asked for before, and refuses what comes after', async () => {
+    const path = fresh();
+    const store = open(path);
+    const before = addTenant(store, 't1');
+    await store.close();
+    await expect(before).resolves.toMatchObject({ head: { seq: 1 } });
+    await expect(addTenant(store, 't2')).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(store.check()).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(store.log.heads(['t1'])).rejects.toMatchObject({ code: 'store_unavailable' });
+    const again = open(path);
+    expect((await again.directory.find({ tenant: { id: 't1' } })).tenant?.id).toBe('t1');
+    await again.close();
+  });
+
+  test('twice is closing once', async () => {
+    const store = open(fresh());
+    await store.close();
+    await store.close();
+  });
 });

@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import type { Change } from '../../ports/store.ts';
+import { row } from '../../ports/store-suite/rows.suite.ts';
+import { suiteMac } from '../../ports/store-suite/stage.suite.ts';
+import { readFacts } from './facts-query.ts';
+import { type Query, statement } from './query.ts';
+import type { Row } from './rows.ts';
+import { openSqlite, type SqliteDatabase } from './sqlite-database.ts';
+import { createSqliteLedger, type SqliteLedger } from './sqlite-ledger.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'leasehold-ledger-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+let database: SqliteDatabase;
+let ledger: SqliteLedger;
+/** Every BEGIN, COMMIT and ROLLBACK, as they reach the database. */
+let transactions: string[];
+
+beforeEach(() => {
+  const file = openSqlite(join(mkdtempSync(join(root, 'each-')), 'leasehold.db'));
+  transactions = [];
+  database = {
+    ...file,
+    exec: (sql) => {
+      if (/^(BEGIN IMMEDIATE|COMMIT|ROLLBACK)$/.test(sql)) transactions.push(sql);
+      file.exec(sql);
+    },
+  };
+  // biome-ignore lint/correctness/useYield: a clock that needs no statement.
+  const now = function* (): Query<number> {
+    return 1_000;
+  };
+  ledger = createSqliteLedger({ database, auditMac: suiteMac, epoch: 'epoch', now, maxWaiting: 600 });
+});
+afterEach(() => database.close());
+
+const put = (...changes: readonly Change[]) =>
+  ledger.commit({ tenant: undefined, lock: 'update' }, () => ({ changes, revocations: [], audit: [], result: undefined }));
+const addTenant = (id: string) => put({ put: 'tenant', row: row.tenant(id) });
+const tenants = () => database.run(rowsOf('SELECT id FROM tenants ORDER BY id')).map(({ id }) => id);
+
+function* rowsOf(sql: string): Query<readonly Row[]> {
+  return yield statement(sql);
+}
+
+test('what is asked for in one turn shares one transaction, up to 256 at a time', async () => {
+  await Promise.all(Array.from({ length: 257 }, (_, index) => addTenant(`t${index}`)));
+  expect(transactions).toEqual(['BEGIN IMMEDIATE', 'COMMIT', 'BEGIN IMMEDIATE', 'COMMIT']);
+});
+
+test('nothing is answered before the commit is done', async () => {
+  let isAnswered = false;
+  const file = database;
+  database.exec = ((exec) => (sql: string) => {
+    if (sql === 'COMMIT') expect(isAnswered).toBe(false);
+    exec(sql);
+  })(file.exec);
+  await addTenant('t1').then(() => {
+    isAnswered = true;
+  });
+  expect(transactions).toEqual(['BEGIN IMMEDIATE', 'COMMIT']);
+});
+
+test('commits that wait are bounded: more are refused as overloaded, and those that wait are kept', async () => {
+  const outcomes = await Promise.allSettled(Array.from({ length: 601 }, (_, index) => addTenant(`t${index}`)));
+  const refused = outcomes.filter(({ status }) => status === 'rejected');
+  expect(refused).toEqual([{ status: 'rejected', reason: expect.objectContaining({ code: 'overloaded', retryAfterS: 1 }) }]);
+  expect(tenants()).toHaveLength(600);
+  await addTenant('one-more');
+});
+
+test('a COMMIT that fails answers nobody, keeps nothing, and does not stop the next', async () => {
+  const file = database;
+  let isBroken = true;
+  database.exec = ((exec) => (sql: string) => {
+    if (sql === 'COMMIT' && isBroken) throw new Error('no disk');
+    exec(sql);
+  })(file.exec);
+  const mine = new Error('mine');
+  const refusing = ledger.commit({ tenant: undefined, lock: 'update' }, () => {
+    throw mine;
+  });
+  const outcomes = await Promise.allSettled([addTenant('t1'), refusing, addTenant('t2')]);
+  const unavailable = { status: 'rejected', reason: expect.objectContaining({ code: 'store_unavailable' }) };
+  expect(outcomes).toEqual([unavailable, { status: 'rejected', reason: mine }, unavailable]);
+  isBroken = false;
+  await addTenant('t3');
+  expect(tenants()).toEqual(['t3']);
+});
+
+test('a full disk refuses the whole batch with nothing kept, and room makes it work again', async () => {
+  await addTenant('t1');
+  const [{ page_count: pages } = {}] = database.run(rowsOf('PRAGMA page_count'));
+  database.run(rowsOf(`PRAGMA max_page_count = ${pages}`));
+  const huge = row.credential('c1', 't1', { placeholder: 'x'.repeat(100_000) });
+  const outcomes = await Promise.allSettled([addTenant('t2'), put({ put: 'credential', row: huge })]);
+  expect(outcomes.at(-1)).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+  const kept = tenants();
+  expect(kept).toEqual(outcomes[0].status === 'fulfilled' ? ['t1', 't2'] : ['t1']);
+  expect(database.run(readFacts('epoch', { tenant: { id: 't1' }, credential: { id: 'c1' } })).credential).toBeUndefined();
+  database.run(rowsOf('PRAGMA max_page_count = 1000000'));
+  await put({ put: 'credential', row: huge });
+});

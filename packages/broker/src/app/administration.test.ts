@@ -1,0 +1,160 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Operator } from '../domain/operator.ts';
+import type { AdminUseCases } from '../ports/use-cases.ts';
+import { type BrokerRig, bytes, createRig, draft, grantDraft } from './broker-rig.suite.ts';
+
+let rig: BrokerRig;
+const page = { limit: 100, after: undefined };
+
+beforeEach(async () => {
+  rig = createRig();
+  await rig.admin.addTenant(rig.root, 'one');
+  await rig.admin.addTenant(rig.root, 'two');
+  await rig.admin.addAgent(rig.root, 'one', 'agent');
+  await rig.admin.addCredential(rig.root, 'one', draft('api'), bytes('sk-first-000'));
+  await rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api'));
+});
+
+const trailOf = async (tenant: string) => (await rig.admin.auditRows(rig.root, tenant, { newest: 100 })).map(({ event }) => event);
+
+describe('INV-14, THREATS 21: an operator of another tenant', () => {
+  let stranger: Operator;
+  let leaseId: string;
+
+  beforeEach(async () => {
+    ({ operator: stranger } = await rig.admin.addOperator(rig.root, 'two', 'stranger'));
+    const caller = await rig.session('one', 'borrower');
+    const { id } = await rig.admin.showCredential(rig.root, 'one', 'api');
+    await rig.admin.putGrant(rig.root, 'one', grantDraft('borrower', 'api'));
+    ({ leaseId } = await rig.lending.issueLease(caller, { credentialId: id, ttlMs: 0 }));
+  });
+
+  const calls: Record<string, (admin: AdminUseCases, by: Operator, tenant: string) => Promise<unknown>> = {
+    addAgent: (admin, by, tenant) => admin.addAgent(by, tenant, 'new'),
+    listAgents: (admin, by, tenant) => admin.listAgents(by, tenant, page),
+    rotateAgentToken: (admin, by, tenant) => admin.rotateAgentToken(by, tenant, 'agent'),
+    setAgentStatus: (admin, by, tenant) => admin.setAgentStatus(by, tenant, 'agent', 'deleted'),
+    addCredential: (admin, by, tenant) => admin.addCredential(by, tenant, draft('new'), bytes('sk-first-000')),
+    listCredentials: (admin, by, tenant) => admin.listCredentials(by, tenant, page),
+    showCredential: (admin, by, tenant) => admin.showCredential(by, tenant, 'api'),
+    rotateCredential: (admin, by, tenant) => admin.rotateCredential(by, tenant, 'api', bytes('sk-second-00')),
+    setCredentialStatus: (admin, by, tenant) => admin.setCredentialStatus(by, tenant, 'api', 'suspended'),
+    putGrant: (admin, by, tenant) => admin.putGrant(by, tenant, grantDraft('agent', 'api')),
+    listGrants: (admin, by, tenant) => admin.listGrants(by, tenant, page),
+    revokeGrant: (admin, by, tenant) => admin.revokeGrant(by, tenant, { agent: 'agent', credential: 'api' }),
+    listLeases: (admin, by, tenant) => admin.listLeases(by, tenant, page, true),
+    revokeLease: (admin, by, tenant) => admin.revokeLease(by, tenant, leaseId),
+    auditRows: (admin, by, tenant) => admin.auditRows(by, tenant, { newest: 1 }),
+    verifyAudit: (admin, by, tenant) => admin.verifyAudit(by, tenant),
+    confirmations: async (admin, by, tenant) => {
+      for await (const _ of admin.confirmations(
+        by,
+        tenant,
+        { head: { epoch: 'e', seq: 1 }, committedAt: 0 },
+        new AbortController().signal,
+      ));
+    },
+  };
+
+  test.each(Object.keys(calls))('%s: a foreign tenant and a missing one get the same answer, and nothing changes', async (name) => {
+    const before = await trailOf('one');
+    const foreign = await calls[name]?.(rig.admin, stranger, 'one').catch((error: Error) => error);
+    const missing = await calls[name]?.(rig.admin, stranger, 'ghost').catch((error: Error) => error);
+    expect(foreign).toMatchObject({ code: 'not_found' });
+    expect(missing).toMatchObject({ code: 'not_found' });
+    expect(String(foreign).replace('one', 'X')).toBe(String(missing).replace('ghost', 'X'));
+    expect(await trailOf('one')).toEqual(before);
+  });
+
+  test.each(Object.keys(calls))('%s: its own tenant it may touch, and there the things of others are missing', async (name) => {
+    const outcome = await calls[name]?.(rig.admin, stranger, 'two').catch((error: { code?: string }) => error.code);
+    expect(['forbidden', 'identity_invalid']).not.toContain(outcome);
+  });
+
+  test('what stands above tenants is not for it', async () => {
+    await expect(rig.admin.addTenant(stranger, 'three')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(rig.admin.setTenantStatus(stranger, 'two', 'suspended')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(rig.admin.addOperator(stranger, 'two', 'more')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(rig.admin.status(stranger)).rejects.toMatchObject({ code: 'forbidden' });
+    expect((await rig.admin.listTenants(stranger, page)).items.map(({ name }) => name)).toEqual(['two']);
+  });
+});
+
+describe('changes that take something away', () => {
+  test.each([
+    ['suspending a credential', () => rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'suspended'), 'credential', 'suspended'],
+    ['deleting a credential', () => rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'deleted'), 'credential', 'deleted'],
+    ['rotating a credential', () => rig.admin.rotateCredential(rig.root, 'one', 'api', bytes('sk-second-00')), 'credential', 'rotated'],
+    ['revoking a grant', () => rig.admin.revokeGrant(rig.root, 'one', { agent: 'agent', credential: 'api' }), 'grant', 'revoked'],
+    ['narrowing a grant', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { ttlMs: 1_000 })), 'grant', 'narrowed'],
+    ['suspending an agent', () => rig.admin.setAgentStatus(rig.root, 'one', 'agent', 'suspended'), 'agent', 'suspended'],
+    ['deleting an agent', () => rig.admin.setAgentStatus(rig.root, 'one', 'agent', 'deleted'), 'agent', 'deleted'],
+    ['rotating an agent token', () => rig.admin.rotateAgentToken(rig.root, 'one', 'agent'), 'agent', 'token_rotated'],
+    ['suspending a tenant', () => rig.admin.setTenantStatus(rig.root, 'one', 'suspended'), 'tenant', 'suspended'],
+  ] as const)('INV-3, INV-13: %s is one row of the log, one of the trail, and wakes the watchers', async (_, act, scope, reason) => {
+    const trailBefore = (await trailOf('one')).length;
+    const wakeUps = rig.wakeUps();
+    const { revocation } = await act();
+    expect(revocation?.head.seq).toBe(1);
+    const tenantId = (await rig.store.directory.find({ tenant: { name: 'one' } })).tenant?.id ?? '';
+    expect(await rig.store.log.after(tenantId, 0, 10)).toMatchObject([{ seq: 1, scope, reason }]);
+    expect(await trailOf('one')).toHaveLength(trailBefore + 1);
+    expect(rig.wakeUps()).toBe(wakeUps + 1);
+  });
+
+  test('done twice, it is a revocation once', async () => {
+    await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'suspended');
+    expect((await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'suspended')).revocation).toBeUndefined();
+  });
+
+  test('resuming and widening revoke nothing', async () => {
+    await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'suspended');
+    expect((await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'active')).revocation).toBeUndefined();
+    expect((await rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { ttlMs: 600_000 }))).revocation).toBeUndefined();
+  });
+
+  test('what is deleted is gone for good, and leaves its name to another', async () => {
+    await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'deleted');
+    await expect(rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'active')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(rig.admin.rotateCredential(rig.root, 'one', 'api', bytes('sk-second-00'))).rejects.toMatchObject({ code: 'not_found' });
+    expect((await rig.admin.addCredential(rig.root, 'one', draft('api'), bytes('sk-third-000'))).version).toBe(1);
+  });
+
+  test('two rotations at once both succeed, one after the other', async () => {
+    const both = await Promise.all(
+      ['sk-second-00', 'sk-third-000'].map((value) => rig.admin.rotateCredential(rig.root, 'one', 'api', bytes(value))),
+    );
+    expect(both.map(({ row }) => row.version).toSorted()).toEqual([2, 3]);
+  });
+});
+
+describe('bad input', () => {
+  test.each([
+    ['a name with capitals', () => rig.admin.addAgent(rig.root, 'one', 'Agent')],
+    ['a value with a line break', () => rig.admin.addCredential(rig.root, 'one', draft('new'), bytes('sk-first\r\n000'))],
+    ['a value that is too short', () => rig.admin.addCredential(rig.root, 'one', draft('new'), bytes('short'))],
+    ['no destination', () => rig.admin.addCredential(rig.root, 'one', draft('new', { destinations: [] }), bytes('sk-first-000'))],
+    ['a TTL over an hour', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { ttlMs: 3_600_001 }))],
+    ['a grant that would have run out', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { notAfter: 1 }))],
+    [
+      'a rate of nothing',
+      () =>
+        rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { limits: { methods: [], pathPrefixes: [], ratePerMinute: 0 } })),
+    ],
+  ])('%s is refused with invalid_argument, and nothing is kept', async (_, act) => {
+    const before = await trailOf('one');
+    await expect(act()).rejects.toMatchObject({ code: 'invalid_argument' });
+    expect(await trailOf('one')).toEqual(before);
+  });
+
+  test('a name that is taken is already_exists', async () => {
+    await expect(rig.admin.addAgent(rig.root, 'one', 'agent')).rejects.toMatchObject({ code: 'already_exists' });
+    await expect(rig.admin.addTenant(rig.root, 'one')).rejects.toMatchObject({ code: 'already_exists' });
+  });
+});
+
+describe('INV-13: the trail verifies, and names what was done to it', () => {
+  test('untouched it is intact', async () => {
+    expect(await rig.admin.verifyAudit(rig.root, 'one')).toEqual({ intact: true, rows: 4 });
+  });
+});

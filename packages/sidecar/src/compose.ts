@@ -80,6 +80,9 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
     connectionsPerPool: settings['upstream-connections'],
     maxPools,
     idlePoolMs,
+    maxWaiting: 1_000,
+    waitMs: 30_000,
+    idleConnectionMs: 30_000,
     headersTimeoutMs: settings['upstream-headers-timeout'],
   });
   metrics.observe({

@@ -109,6 +109,9 @@ const upstream = createUndiciUpstream({
   connectionsPerPool: 64,
   maxPools: 1_000,
   idlePoolMs: 300_000,
+  maxWaiting: 1_000,
+  waitMs: 30_000,
+  idleConnectionMs: 30_000,
   headersTimeoutMs: 600_000,
 });
 const handle = createHandleRequest({ leases, routes, upstream, useLog, clock, metrics });

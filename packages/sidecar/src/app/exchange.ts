@@ -1,8 +1,8 @@
-import { AppError, type Clock, formatAuthority } from '@leasehold/core';
+import { AppError, type Clock, formatAuthority, type Instant } from '@leasehold/core';
 import { inject } from '../domain/inject.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
 import type { Routed } from '../domain/route.ts';
-import { createScrubber, scrubText } from '../domain/scrub.ts';
+import { createScrubber, type Scrubber, scrubHeaders } from '../domain/scrub.ts';
 import type { AgentReply, AgentRequest, ExchangeControl } from '../ports/agent-exchange.ts';
 import type { Leases } from '../ports/leases.ts';
 import type { OutgoingExchange, Upstream, UpstreamEvents } from '../ports/upstream.ts';
@@ -23,112 +23,152 @@ export interface ExchangeDeps {
   readonly metrics: ExchangeMetrics;
 }
 
+/** nginx's status for an agent that left before it was answered: for records, never sent. */
+export const agentGoneStatus = 499;
+
 /**
  * One request under one lease, from its injection to its end. Ends exactly once: answered, refused, cut, or abandoned by the agent;
- * each leaves a use record. Throws AppError `bad_request` before anything was sent.
+ * each leaves a use record. A class, since one is made for each request of the hot path.
  */
-export function createExchange(
-  { leases, upstream, useLog, clock, metrics }: ExchangeDeps,
-  request: AgentRequest,
-  reply: AgentReply,
-  { route, destination, host }: Routed & { kind: 'matched' },
-  entry: LeaseEntry,
-  { prepared, forms }: Loan,
-): ExchangeControl {
-  const { target } = request;
-  const { scheme, port } = destination;
-  const authority = authorityOf(scheme, host, port);
-  const { headers, path } = inject(request.rawHeaders, request.path, prepared, authority);
-  if (request.contentLength !== undefined) headers.push('content-length', request.contentLength);
+export class Exchange implements UpstreamEvents, ExchangeControl {
+  readonly #deps: ExchangeDeps;
+  readonly #request: AgentRequest;
+  readonly #reply: AgentReply;
+  readonly #matched: Routed & { kind: 'matched' };
+  readonly #entry: LeaseEntry;
+  readonly #loan: Loan;
+  readonly #startedAt: Instant;
+  #letGo: (() => void) | undefined;
+  #outgoing: OutgoingExchange | undefined;
+  #scrubber: Scrubber | undefined;
+  #hasLeft = false;
+  #isOver = false;
+  #status = 0;
 
-  const startedMs = clock.now().monoMs;
-  const scrubber = createScrubber(forms);
-  let isStreaming = false;
-  let isOver = false;
-  let status = 0;
-  let outgoing: OutgoingExchange | undefined;
+  constructor(
+    deps: ExchangeDeps,
+    request: AgentRequest,
+    reply: AgentReply,
+    matched: Routed & { kind: 'matched' },
+    entry: LeaseEntry,
+    loan: Loan,
+    now: Instant,
+  ) {
+    this.#deps = deps;
+    this.#request = request;
+    this.#reply = reply;
+    this.#matched = matched;
+    this.#entry = entry;
+    this.#loan = loan;
+    this.#startedAt = now;
+  }
 
-  function finish(outcome: string): void {
-    isOver = true;
-    letGo();
-    metrics.exchanged(outcome);
-    metrics.upstreamTook(clock.now().monoMs - startedMs);
-    useLog.record({
-      credentialId: route.credentialId,
-      leaseId: entry.leaseId,
-      method: target.method,
-      authority: formatAuthority({ scheme, host, port }),
-      path: target.path,
-      outcome,
-      httpStatus: status,
-    });
+  /** Throws AppError `bad_request` before anything was sent. */
+  send(): void {
+    const { destination, host, route } = this.#matched;
+    const { target, rawHeaders, contentLength, body } = this.#request;
+    const { headers, path } = inject(rawHeaders, this.#request.path, this.#loan.prepared, hostOf(destination, host));
+    if (contentLength !== undefined) headers.push('content-length', contentLength);
+    // Held before it is sent: a revocation between here and the last gate finds it.
+    this.#letGo = this.#deps.leases.hold(this.#entry, { isStreaming: () => this.#hasLeft, cut: (why) => this.#stop(why) });
+    if (body !== undefined) this.#reply.wantBody();
+    const outgoing = this.#deps.upstream.send(
+      { credentialId: route.credentialId, version: this.#entry.version, destination, host, method: target.method, path, headers, body },
+      this,
+    );
+    this.#outgoing = outgoing;
+  }
+
+  refusal(): AppError | undefined {
+    return this.#deps.leases.refusal(this.#entry, this.#deps.clock.now());
+  }
+
+  left(): void {
+    this.#hasLeft = true;
+  }
+
+  informed(status: number, headers: string[]): void {
+    if (this.#isOver) return;
+    scrubHeaders(headers, this.#loan.forms);
+    this.#reply.inform(status, headers);
+  }
+
+  head(status: number, headers: string[]): void {
+    if (this.#isOver) return;
+    scrubHeaders(headers, this.#loan.forms);
+    this.#reply.start(status, headers);
+    this.#status = status;
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#isOver) return;
+    this.#scrubber ??= createScrubber(this.#loan.forms);
+    const clean = this.#scrubber.push(chunk);
+    if (clean !== undefined && !this.#reply.write(clean)) this.#outgoing?.pause();
+  }
+
+  end(trailers: string[]): void {
+    if (this.#isOver) return;
+    const rest = this.#scrubber?.flush();
+    if (rest !== undefined) this.#reply.write(rest);
+    scrubHeaders(trailers, this.#loan.forms);
+    this.#reply.end(trailers);
+    this.#finish('forwarded');
+  }
+
+  failed(why: AppError): void {
+    this.#stop(why);
+  }
+
+  drained(): void {
+    this.#outgoing?.resume();
+  }
+
+  stalled(): void {
+    this.#stop(new AppError('bad_request', 'No more of the request body came for too long. Send the request again.'));
+  }
+
+  abandoned(): void {
+    if (this.#isOver) return;
+    if (this.#status === 0) this.#status = agentGoneStatus;
+    // What has left may have been acted on; what has not was used by nobody.
+    this.#finish(this.#hasLeft ? 'forwarded' : agentGone.code);
+    this.#outgoing?.abort(agentGone);
   }
 
   /** Both sides end: the agent's with an error if it has seen nothing yet, else with a cut connection. */
-  function stop(why: AppError): void {
-    if (isOver) return;
-    if (reply.isStarted) reply.cut();
-    else status = reply.refuse(why);
-    finish(why.code);
-    outgoing?.abort(why);
+  #stop(why: AppError): void {
+    if (this.#isOver) return;
+    if (this.#reply.isStarted) this.#reply.cut();
+    else this.#status = this.#reply.refuse(why);
+    this.#finish(why.code);
+    this.#outgoing?.abort(why);
   }
 
-  const on: UpstreamEvents = {
-    refusal: () => leases.refusal(entry, clock.now()),
-    left: () => {
-      isStreaming = true;
-    },
-    head: (answered, answerHeaders) => {
-      if (isOver) return;
-      status = answered;
-      for (let index = 1; index < answerHeaders.length; index += 2) answerHeaders[index] = scrubText(answerHeaders[index] ?? '', forms);
-      reply.start(answered, answerHeaders);
-    },
-    data: (chunk) => {
-      if (isOver) return;
-      const clean = scrubber.push(chunk);
-      if (clean !== undefined && !reply.write(clean)) outgoing?.pause();
-    },
-    end: () => {
-      if (isOver) return;
-      const rest = scrubber.flush();
-      if (rest !== undefined) reply.write(rest);
-      reply.end();
-      finish('forwarded');
-    },
-    failed: stop,
-  };
-
-  // Held before it is sent: a revocation between here and the last gate finds it.
-  const letGo = leases.hold(entry, { isStreaming: () => isStreaming, cut: stop });
-  if (request.body !== undefined) reply.wantBody();
-  outgoing = upstream.send(
-    {
+  #finish(outcome: string): void {
+    this.#isOver = true;
+    this.#letGo?.();
+    const { clock, metrics, useLog } = this.#deps;
+    const { target } = this.#request;
+    const { destination, host, route } = this.#matched;
+    metrics.exchanged(outcome);
+    metrics.upstreamTook(clock.now().monoMs - this.#startedAt.monoMs);
+    useLog.record({
       credentialId: route.credentialId,
-      version: entry.version,
-      destination,
-      host,
+      leaseId: this.#entry.leaseId,
       method: target.method,
-      path,
-      headers,
-      body: request.body,
-    },
-    on,
-  );
-  return {
-    drained: () => outgoing?.resume(),
-    abandoned: () => {
-      if (isOver) return;
-      finish('forwarded');
-      outgoing?.abort(agentGone);
-    },
-  };
+      authority: formatAuthority({ scheme: destination.scheme, host, port: destination.port }),
+      path: target.path,
+      outcome,
+      httpStatus: this.#status,
+    });
+  }
 }
 
-/** Nobody is left to read it. */
-const agentGone = new AppError('upstream_unreachable', 'The agent went away.');
+/** The code of records for an agent that went away before anything was sent for it. */
+export const agentGone: AppError = new AppError('bad_request', 'The agent went away before its request was sent.');
 
-function authorityOf(scheme: 'http' | 'https', host: string, port: number): string {
+function hostOf({ scheme, port }: { readonly scheme: 'http' | 'https'; readonly port: number }, host: string): string {
   const name = host.includes(':') ? `[${host}]` : host;
   return port === (scheme === 'https' ? 443 : 80) ? name : `${name}:${port}`;
 }

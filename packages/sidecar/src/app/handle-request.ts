@@ -1,4 +1,4 @@
-import { AppError, type Clock, formatAuthority } from '@leasehold/core';
+import { AppError, type Clock, formatAuthority, type Instant } from '@leasehold/core';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
 import { compileRoutes, emptyRouteTable, type Routed, type RouteTable, route } from '../domain/route.ts';
 import type { AgentReply, AgentRequest, ExchangeControl, HandleRequest } from '../ports/agent-exchange.ts';
@@ -6,7 +6,7 @@ import type { Leases } from '../ports/leases.ts';
 import type { Routes } from '../ports/route-table.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import type { UseLog } from '../ports/use-log.ts';
-import { createExchange, type ExchangeMetrics } from './exchange.ts';
+import { agentGone, agentGoneStatus, Exchange, type ExchangeMetrics } from './exchange.ts';
 import { createLoans } from './loan.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 
@@ -28,21 +28,49 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
   const rateRefusal = createRateLimiter();
   const tableOf = createTableCache(routes);
 
-  function refuse(request: AgentRequest, reply: AgentReply, error: AppError, credentialId = ''): ExchangeControl {
+  function record(request: AgentRequest, outcome: string, httpStatus: number, credentialId: string): void {
     const { target } = request;
     const authority = target.way === 'proxy' ? formatAuthority(target) : target.credentialName;
-    const httpStatus = reply.refuse(error);
-    metrics.exchanged(error.code);
-    useLog.record({ credentialId, leaseId: '', method: target.method, authority, path: target.path, outcome: error.code, httpStatus });
+    metrics.exchanged(outcome);
+    useLog.record({ credentialId, leaseId: '', method: target.method, authority, path: target.path, outcome, httpStatus });
+  }
+
+  function refuse(request: AgentRequest, reply: AgentReply, error: AppError, credentialId = ''): ExchangeControl {
+    record(request, error.code, reply.refuse(error), credentialId);
     return nothingToControl;
   }
 
-  function forward(request: AgentRequest, reply: AgentReply, matched: Matched, entry: LeaseEntry): ExchangeControl {
+  function forward(request: AgentRequest, reply: AgentReply, matched: Matched, entry: LeaseEntry, now: Instant): ExchangeControl {
     try {
-      return createExchange(options, request, reply, matched, entry, loanOf(entry, matched.route.injection));
+      const exchange = new Exchange(options, request, reply, matched, entry, loanOf(entry, matched.route.injection), now);
+      exchange.send();
+      return exchange;
     } catch (thrown) {
       return refuse(request, reply, AppError.from(thrown), matched.route.credentialId);
     }
+  }
+
+  function borrowAndForward(request: AgentRequest, reply: AgentReply, matched: Matched): ExchangeControl {
+    const { credentialId } = matched.route;
+    let isAbandoned = false;
+    let control: ExchangeControl = nothingToControl;
+    leases.borrow(credentialId).then(
+      (entry) => {
+        if (!isAbandoned) control = forward(request, reply, matched, entry, clock.now());
+      },
+      (thrown: unknown) => {
+        if (!isAbandoned) refuse(request, reply, AppError.from(thrown), credentialId);
+      },
+    );
+    return {
+      drained: () => control.drained(),
+      stalled: () => control.stalled(),
+      abandoned: () => {
+        if (control === nothingToControl && !isAbandoned) record(request, agentGone.code, agentGoneStatus, credentialId);
+        isAbandoned = true;
+        control.abandoned();
+      },
+    };
   }
 
   return (request, reply) => {
@@ -54,31 +82,12 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
     const { credentialId } = routed.route;
     const tooFast = rateRefusal(routed.route, now.monoMs);
     if (tooFast !== undefined) return refuse(request, reply, tooFast, credentialId);
-
     const inHand = leases.inHand(credentialId, now);
-    if (inHand !== undefined) return forward(request, reply, routed, inHand);
-
-    let isAbandoned = false;
-    let control: ExchangeControl = nothingToControl;
-    leases.borrow(credentialId).then(
-      (entry) => {
-        if (!isAbandoned) control = forward(request, reply, routed, entry);
-      },
-      (thrown: unknown) => {
-        if (!isAbandoned) refuse(request, reply, AppError.from(thrown), credentialId);
-      },
-    );
-    return {
-      drained: () => control.drained(),
-      abandoned: () => {
-        isAbandoned = true;
-        control.abandoned();
-      },
-    };
+    return inHand === undefined ? borrowAndForward(request, reply, routed) : forward(request, reply, routed, inHand, now);
   };
 }
 
-const nothingToControl: ExchangeControl = { drained: () => {}, abandoned: () => {} };
+const nothingToControl: ExchangeControl = { drained: () => undefined, stalled: () => undefined, abandoned: () => undefined };
 
 /** Compiled once for each list that the broker sends; undefined before the first. */
 function createTableCache(routes: Routes): () => RouteTable | undefined {

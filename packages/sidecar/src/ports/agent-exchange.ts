@@ -19,10 +19,13 @@ export interface AgentReply {
   readonly isStarted: boolean;
   /** Says that the body is wanted, to an agent that waits for it (`Expect: 100-continue`). */
   wantBody(): void;
+  /** An interim answer, such as 103. Only before `start`. */
+  inform(status: number, headers: string[]): void;
+  /** Throws when a header can't be written as it is; then nothing was. */
   start(status: number, headers: string[]): void;
   /** False: stop until `drained` is called. */
   write(chunk: Buffer): boolean;
-  end(): void;
+  end(trailers: string[]): void;
   /** Answers with a typed error; returns the status. Only before `start`. */
   refuse(error: AppError): number;
   /** Ends the connection so that nobody takes what came for the whole. */
@@ -33,6 +36,8 @@ export interface AgentReply {
 export interface ExchangeControl {
   /** There is room again. */
   drained(): void;
+  /** The agent has not sent any more of its body for too long. */
+  stalled(): void;
   /** The agent is gone. */
   abandoned(): void;
 }

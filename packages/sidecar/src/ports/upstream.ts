@@ -2,14 +2,14 @@ import type { AppError, Destination } from '@leasehold/core';
 
 /** The vendor's side of an exchange. One implementation speaks HTTP/1.1 by undici; tests bring another. */
 export interface Upstream {
-  /** Sends one request and calls `on` until `end` or `failed`, which come exactly once and last. Never throws. */
+  /** Sends one request and calls `on` until `end` or `failed`, which come exactly once and last, perhaps before `send` returns. Never throws. */
   send(request: OutgoingRequest, on: UpstreamEvents): OutgoingExchange;
-  /** Ends idle connections at once, busy ones with their exchange. */
+  /** Drops all connections; what is in flight fails. */
   close(): Promise<void>;
 }
 
 export interface OutgoingRequest {
-  /** Connections are shared only among requests that are alike in all three (THREATS 40). */
+  /** Connections are shared only among requests that are alike in credential, version, destination and host (THREATS 40). */
   readonly credentialId: string;
   readonly version: number;
   readonly destination: Destination;
@@ -24,7 +24,7 @@ export interface OutgoingRequest {
 }
 
 export interface OutgoingExchange {
-  /** Drops the connection. Nothing but `failed` follows. */
+  /** Drops the connection, or the place in the queue for one. Nothing is called any more. */
   abort(why: AppError): void;
   pause(): void;
   resume(): void;
@@ -38,9 +38,12 @@ export interface UpstreamEvents {
   refusal(): AppError | undefined;
   /** The head has left: from here on the exchange is a stream. */
   left(): void;
+  /** An answer before the answer (RFC 9110 section 15.2), never 100 or 101. Headers as in `head`. */
+  informed(status: number, headers: string[]): void;
   /** Headers flat and without hop-by-hop ones. The body is identity-coded, whatever the upstream chose. */
   head(status: number, headers: string[]): void;
   data(chunk: Buffer): void;
-  end(): void;
+  /** The body is whole. Trailers flat, often none. */
+  end(trailers: string[]): void;
   failed(error: AppError): void;
 }

@@ -1,48 +1,67 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError, checkPath, isName, mustAgree, parseAbsoluteTarget, parseHostAndPort } from '@leasehold/core';
-import type { Target } from '../../domain/route.ts';
 import type { AgentRequest } from '../../ports/agent-exchange.ts';
 
 const maxHeaders = 100;
 
 /**
  * Makes a plain value of what came in: absolute-form (a client with `http_proxy`), or origin-form on the base URL. The authority is computed once,
- * and everything that names it must agree (INV-8). Throws AppError `bad_request`, `authority_mismatch` or `headers_too_large`.
+ * and everything that names it must agree (INV-8). Throws AppError `bad_request`, `authority_mismatch`, `headers_too_large` or `unsupported`.
  */
 export function readAgentRequest(incoming: IncomingMessage, ownPort: number): AgentRequest {
   const { url = '', method = '', rawHeaders } = incoming;
-  if (rawHeaders.length > maxHeaders * 2)
-    throw new AppError('headers_too_large', `The request has more than ${maxHeaders} headers. Send fewer.`);
-  const host = soleHost(rawHeaders);
-  const { contentLength, hasBody } = framing(incoming);
-  const common = { rawHeaders, body: hasBody ? incoming : undefined, contentLength };
+  const { host, contentLength, isChunked } = readFraming(rawHeaders);
+  const body = isChunked || (contentLength !== undefined && contentLength !== '0') ? incoming : undefined;
   if (url.startsWith('/')) {
     mustBeOurs(host, ownPort);
     const { credentialName, path } = splitBaseUrl(url);
-    return { target: { way: 'base-url', credentialName, method, path: checkPath(path) }, path, ...common };
+    const target = { way: 'base-url', credentialName, method, path: checkPath(path) } as const;
+    return { target, path, rawHeaders, body, contentLength };
   }
   const { path, ...authority } = parseAbsoluteTarget(url);
   mustAgree(authority, parseHostAndPort(host, authority.scheme));
-  const target: Target = { way: 'proxy', ...authority, method, path: checkPath(path) };
-  return { target, path, ...common };
+  const target = { way: 'proxy', ...authority, method, path: checkPath(path) } as const;
+  return { target, path, rawHeaders, body, contentLength };
 }
 
-/** RFC 9112 section 3.2: exactly one Host. */
-function soleHost(rawHeaders: readonly string[]): string {
+interface Framing {
+  readonly host: string;
+  readonly contentLength: string | undefined;
+  readonly isChunked: boolean;
+}
+
+/** The headers that Node's parser has acted on, which are said once or not at all (RFC 9112 sections 3.2 and 6). */
+function readFraming(rawHeaders: readonly string[]): Framing {
+  if (rawHeaders.length > maxHeaders * 2)
+    throw new AppError('headers_too_large', `The request has more than ${maxHeaders} headers. Send fewer.`);
   let host: string | undefined;
+  let contentLength: string | undefined;
+  let transferEncoding: string | undefined;
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
-    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
-    if (host !== undefined) throw new AppError('bad_request', 'The request has two Host headers. Send one.');
-    host = rawHeaders[index + 1] ?? '';
+    if (name.length !== 4 && name.length !== 14 && name.length !== 17) continue;
+    const lower = name.toLowerCase();
+    const value = rawHeaders[index + 1] ?? '';
+    if (lower === 'host') {
+      if (host !== undefined) throw twice('Host');
+      host = value;
+    } else if (lower === 'content-length') {
+      if (contentLength !== undefined) throw twice('Content-Length');
+      contentLength = value;
+    } else if (lower === 'transfer-encoding') {
+      if (transferEncoding !== undefined) throw twice('Transfer-Encoding');
+      transferEncoding = value;
+    }
   }
   if (host === undefined) throw new AppError('bad_request', 'The request has no Host header. Send one.');
-  return host;
+  // Another coding would go on without its label: only chunked is ours to take off.
+  if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked')
+    throw new AppError('unsupported', 'The only Transfer-Encoding that is served is chunked. Send the body without another.');
+  return { host, contentLength, isChunked: transferEncoding !== undefined };
 }
 
-function framing({ headers }: IncomingMessage): { readonly contentLength: string | undefined; readonly hasBody: boolean } {
-  const contentLength = headers['content-length'];
-  return { contentLength, hasBody: headers['transfer-encoding'] !== undefined || (contentLength !== undefined && contentLength !== '0') };
+function twice(name: string): AppError {
+  return new AppError('bad_request', `The request has two ${name} headers. Send one.`);
 }
 
 const loopbackNames: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '::1']);

@@ -1,79 +1,66 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '@leasehold/core';
-import type { AgentReply, HandleRequest } from '../../ports/agent-exchange.ts';
+import type { AgentRequest, ExchangeControl, HandleRequest } from '../../ports/agent-exchange.ts';
 import { readAgentRequest } from './agent-request.ts';
-import { refusalOf } from './refusal.ts';
+import { HttpReply } from './http-reply.ts';
+
+export interface ServeOptions {
+  readonly handle: HandleRequest;
+  /** How long an agent may keep silent in the middle of a body, ms. */
+  readonly bodyIdleMs: number;
+  /** How long the rest of a body that nobody wants is read, so that the agent gets to see its answer, ms. */
+  readonly lingerMs: number;
+  /** Counts what was refused before it was a request. */
+  readonly onRefused: (code: AppError['code']) => void;
+}
 
 /** One request of Node's server as an agent exchange. `isWaiting`: the agent holds its body back until it is told to go on. */
 export function serveHttpExchange(
-  handle: HandleRequest,
+  { handle, bodyIdleMs, lingerMs, onRefused }: ServeOptions,
   ownPort: number,
   incoming: IncomingMessage,
   response: ServerResponse,
   isWaiting: boolean,
 ): void {
-  const reply = new HttpReply(incoming, response, isWaiting);
-  let request: ReturnType<typeof readAgentRequest>;
+  const reply = new HttpReply(response, isWaiting);
+  let request: AgentRequest;
   try {
     request = readAgentRequest(incoming, ownPort);
   } catch (thrown) {
-    reply.refuse(AppError.from(thrown));
+    const error = AppError.from(thrown);
+    reply.refuse(error);
+    onRefused(error.code);
+    discardRest(incoming, lingerMs);
     return;
   }
   const control = handle(request, reply);
-  response.on('drain', control.drained);
   response.on('close', () => {
-    if (!response.writableFinished) control.abandoned();
+    if (response.writableFinished) discardRest(incoming, lingerMs);
+    else control.abandoned();
   });
-  // An upload that breaks off shows on the response too; unheard it would end the process.
-  incoming.on('error', () => {});
+  response.on('drain', () => control.drained());
+  if (request.body !== undefined) watchBody(incoming, control, bodyIdleMs);
 }
 
-/** A class, since one is made for each request of the hot path. */
-class HttpReply implements AgentReply {
-  readonly #incoming: IncomingMessage;
-  readonly #response: ServerResponse;
-  readonly #isWaiting: boolean;
+/** A slow upload is one thing, an agent that keeps a connection to the upstream busy with nothing another (THREATS 39). */
+function watchBody(incoming: IncomingMessage, control: ExchangeControl, bodyIdleMs: number): void {
+  const { socket } = incoming;
+  // Of the socket, since bytes either way show that somebody is there.
+  const onIdle = () => control.stalled();
+  socket.setTimeout(bodyIdleMs, onIdle);
+  incoming.once('close', () => {
+    socket.setTimeout(0, onIdle);
+  });
+  // Breaking off shows on the response too; unheard it would end the process.
+  incoming.on('error', () => undefined);
+}
 
-  constructor(incoming: IncomingMessage, response: ServerResponse, isWaiting: boolean) {
-    this.#incoming = incoming;
-    this.#response = response;
-    this.#isWaiting = isWaiting;
-  }
-
-  get isStarted(): boolean {
-    return this.#response.headersSent;
-  }
-
-  wantBody(): void {
-    if (this.#isWaiting) this.#response.writeContinue();
-  }
-
-  start(status: number, headers: string[]): void {
-    this.#response.writeHead(status, headers);
-    // A stream's head must not wait for its first event.
-    if (!headers.includes('content-length') && !headers.includes('Content-Length')) this.#response.flushHeaders();
-  }
-
-  write(chunk: Buffer): boolean {
-    return this.#response.write(chunk);
-  }
-
-  end(): void {
-    this.#response.end();
-  }
-
-  refuse(error: AppError): number {
-    const { status, headers, body } = refusalOf(error);
-    if (this.#response.destroyed) return status;
-    // What is left of the body is not worth reading: the connection ends with the answer.
-    const closing = this.#incoming.complete ? [] : ['connection', 'close'];
-    this.#response.writeHead(status, [...headers, ...closing]).end(body);
-    this.#incoming.resume();
-    return status;
-  }
-
-  cut(): void {
-    this.#response.destroy();
-  }
+/** Without it the connection would wait for ever for somebody to read; closing at once could take the answer with it. */
+function discardRest(incoming: IncomingMessage, lingerMs: number): void {
+  if (incoming.complete || incoming.destroyed) return;
+  const { socket } = incoming;
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  incoming.once('close', () => clearTimeout(timer));
+  incoming.on('error', () => undefined);
+  incoming.resume();
 }

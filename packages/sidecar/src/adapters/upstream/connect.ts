@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { AppError, type Destination } from '@leasehold/core';
 import { mayDial } from '../../domain/destination-address.ts';
 
@@ -8,105 +8,123 @@ import { mayDial } from '../../domain/destination-address.ts';
 export type Resolve = (host: string, callback: (error: Error | null, addresses: readonly string[]) => void) => void;
 
 export const resolveBySystem: Resolve = (host, callback) => {
-  lookup(host, { all: true, verbatim: false }, (error, found) =>
+  lookup(host, { all: true, order: 'ipv4first' }, (error, found) =>
     callback(error, error === null ? found.map(({ address }) => address) : []),
   );
 };
 
 export interface ConnectOptions {
   readonly resolve: Resolve;
-  /** Of each address: TCP, and TLS on top, ms. */
+  /** For all of it: name, TCP to whichever address answers, TLS; ms. */
   readonly timeoutMs: number;
 }
 
-/** undici's connector: https://undici.nodejs.org/#/docs/api/Connector */
-type Connected = (error: Error | null, socket: Socket | TLSSocket | null) => void;
+/** A connection that is ready for the first byte, or why there is none. Called once. */
+export type Connected = (error: AppError | null, socket: Socket | TLSSocket | null) => void;
+
+/** Makes connections to one host of one destination. */
+export type Dial = (connected: Connected) => void;
+
+/** How long one address of several may keep the next one waiting. */
+const attemptMs = 2_000;
 
 /**
- * Dials a destination: resolves once, checks *every* address, and dials one that was checked, so that a name can't flip between the check and the
+ * Each call resolves once, checks *every* address, and dials one that was checked, so that a name can't flip between the check and the
  * dial (INV-8, THREATS 11). TLS is always verified, whatever the environment says.
  */
-export function connectTo(destination: Destination, host: string, { resolve, timeoutMs }: ConnectOptions, connected: Connected): void {
-  const dial = (addresses: readonly string[]) => {
-    const forbidden = addresses.find((address) => !mayDial(address, destination.privateCidrs));
-    if (forbidden !== undefined || addresses.length === 0) {
-      connected(addresses.length === 0 ? unreachable(host, undefined) : addressForbidden(host), null);
-      return;
+export function createDial(destination: Destination, host: string, { resolve, timeoutMs }: ConnectOptions): Dial {
+  const isAddress = isIP(host) !== 0;
+  // Parsing a CA costs more than a handshake.
+  let context: SecureContext | undefined;
+
+  return (connected) => {
+    let socket: Socket | TLSSocket | undefined;
+    let isOver = false;
+    const deadline = setTimeout(() => finish(timedOut(host, timeoutMs), null), timeoutMs);
+
+    function finish(error: AppError | null, made: Socket | TLSSocket | null): void {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(deadline);
+      if (error !== null) socket?.destroy();
+      connected(error, made);
     }
-    dialNext(destination, host, addresses, 0, timeoutMs, connected);
+
+    function dialChecked(addresses: readonly string[]): void {
+      if (isOver) return;
+      if (addresses.length === 0) finish(unreachable(host, undefined), null);
+      else if (addresses.every((address) => mayDial(address, destination.privateCidrs))) dialFrom(addresses, 0);
+      else finish(addressForbidden(host), null);
+    }
+
+    function dialFrom(addresses: readonly string[], index: number): void {
+      const address = addresses[index] ?? '';
+      const isLast = index + 1 >= addresses.length;
+      const tcp = connectTcp({ host: address, port: destination.port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
+      socket = tcp;
+      const attempt = isLast ? undefined : setTimeout(() => tcp.destroy(new Error('no answer')), attemptMs);
+      let reason: unknown;
+      const failed = () => {
+        clearTimeout(attempt);
+        if (isLast || isOver) finish(unreachable(host, reason), null);
+        else dialFrom(addresses, index + 1);
+      };
+      tcp.once('close', failed);
+      tcp.on('error', (error) => {
+        reason ??= error;
+      });
+      tcp.once('connect', () => {
+        clearTimeout(attempt);
+        tcp.removeListener('close', failed);
+        if (destination.scheme === 'https') secure(tcp);
+        else ready(tcp);
+      });
+    }
+
+    function secure(tcp: Socket): void {
+      let reason: unknown;
+      try {
+        context ??= createSecureContext({ minVersion: 'TLSv1.2', ...(destination.caPem !== undefined && { ca: destination.caPem }) });
+        const tls = connectTls({
+          socket: tcp,
+          secureContext: context,
+          ...(isAddress ? { host } : { servername: host }),
+          // Written out, so that no variable of the environment can turn it off.
+          rejectUnauthorized: true,
+          ALPNProtocols: ['http/1.1'],
+        });
+        socket = tls;
+        const failed = () => finish(tlsFailed(host, reason), null);
+        tls.on('error', (error) => {
+          reason ??= error;
+        });
+        tls.once('close', failed);
+        tls.once('secureConnect', () => {
+          tls.removeListener('close', failed);
+          ready(tls);
+        });
+      } catch (cause) {
+        finish(tlsFailed(host, cause), null);
+      }
+    }
+
+    function ready(made: Socket | TLSSocket): void {
+      if (isOver) made.destroy();
+      else finish(null, made);
+    }
+
+    if (isAddress) dialChecked([host]);
+    else
+      resolve(host, (error, addresses) => {
+        if (error === null) dialChecked(addresses);
+        else finish(unresolved(host, error), null);
+      });
   };
-  if (isIP(host) !== 0) {
-    dial([host]);
-    return;
-  }
-  resolve(host, (error, addresses) => {
-    if (error === null) dial(addresses);
-    else connected(unreachable(host, error), null);
-  });
 }
 
-function dialNext(
-  destination: Destination,
-  host: string,
-  addresses: readonly string[],
-  index: number,
-  timeoutMs: number,
-  connected: Connected,
-): void {
-  const address = addresses[index] ?? '';
-  const tcp = connectTcp({ host: address, port: destination.port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
-  let phase: 'tcp' | 'tls' = 'tcp';
-  let socket: Socket | TLSSocket = tcp;
-  const timer = setTimeout(
-    () =>
-      fail(
-        new AppError('upstream_timeout', `${host} did not accept a connection in ${timeoutMs} ms. Try again, or check the destination.`),
-      ),
-    timeoutMs,
-  );
-
-  const settle = () => {
-    clearTimeout(timer);
-    tcp.removeListener('error', fail);
-    socket.removeListener('error', fail);
-    tcp.removeListener('close', closed);
-  };
-  const fail = (cause: Error) => {
-    settle();
-    // A late error of a socket that is given up must not end the process.
-    socket.on('error', () => {});
-    tcp.on('error', () => {});
-    tcp.destroy();
-    // What TLS said of one address holds for all; another address may still be reached.
-    if (phase === 'tcp' && index + 1 < addresses.length) dialNext(destination, host, addresses, index + 1, timeoutMs, connected);
-    else if (cause instanceof AppError) connected(cause, null);
-    else connected(phase === 'tls' ? tlsFailed(host, cause) : unreachable(host, cause), null);
-  };
-  const closed = () => fail(new Error('closed while connecting'));
-  tcp.once('error', fail);
-  tcp.once('close', closed);
-  tcp.once('connect', () => {
-    if (destination.scheme === 'http') {
-      settle();
-      connected(null, tcp);
-      return;
-    }
-    phase = 'tls';
-    const secure = connectTls({
-      socket: tcp,
-      ...(isIP(host) === 0 ? { servername: host } : { host }),
-      ...(destination.caPem !== undefined && { ca: destination.caPem }),
-      // Written out, so that no variable of the environment can turn it off.
-      rejectUnauthorized: true,
-      minVersion: 'TLSv1.2',
-      ALPNProtocols: ['http/1.1'],
-    });
-    socket = secure;
-    secure.once('error', fail);
-    secure.once('secureConnect', () => {
-      settle();
-      connected(null, secure);
-    });
+function unresolved(host: string, cause: unknown): AppError {
+  return new AppError('upstream_unreachable', `${host} has no address that the sidecar can find. Check the name, and the sidecar's DNS.`, {
+    cause,
   });
 }
 
@@ -116,6 +134,10 @@ function unreachable(host: string, cause: unknown): AppError {
     `${host} can't be reached from the sidecar. Check that the host is up and that the network lets the sidecar out.`,
     { cause },
   );
+}
+
+function timedOut(host: string, timeoutMs: number): AppError {
+  return new AppError('upstream_timeout', `${host} did not accept a connection in ${timeoutMs} ms. Try again, or check the destination.`);
 }
 
 function addressForbidden(host: string): AppError {

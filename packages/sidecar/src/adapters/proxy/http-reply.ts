@@ -1,0 +1,89 @@
+import type { ServerResponse } from 'node:http';
+import type { AppError } from '@leasehold/core';
+import type { AgentReply } from '../../ports/agent-exchange.ts';
+import { refusalOf } from './refusal.ts';
+
+/** The agent's side of an exchange on Node's server. A class, since one is made for each request of the hot path. */
+export class HttpReply implements AgentReply {
+  readonly #response: ServerResponse;
+  #isWaiting: boolean;
+  /** Of the body that is announced; -1 when it is not. */
+  #length = -1;
+  #endsByClosing = false;
+  #isEnded = false;
+
+  constructor(response: ServerResponse, isWaiting: boolean) {
+    this.#response = response;
+    this.#isWaiting = isWaiting;
+  }
+
+  get isStarted(): boolean {
+    return this.#response.headersSent;
+  }
+
+  wantBody(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#response.writeContinue();
+  }
+
+  inform(status: number, headers: string[]): void {
+    // HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
+    if (this.#response.req.httpVersionMinor > 0) this.#response.writeInformation(status, headers);
+  }
+
+  start(status: number, headers: string[]): void {
+    this.#response.writeHead(status, headers);
+    this.#length = lengthOf(headers);
+    // A stream's head must not wait for its first event.
+    if (this.#length !== -1) return;
+    this.#endsByClosing = this.#response.req.httpVersionMinor === 0;
+    this.#response.flushHeaders();
+  }
+
+  write(chunk: Buffer): boolean {
+    // A body that is there at once leaves in one piece with its head: one write of one string, where Node would make a vector of three.
+    if (chunk.length === this.#length && chunk.length <= maxJoinedBytes && this.#response.req.method !== 'HEAD') {
+      this.#isEnded = true;
+      this.#response.end(chunk.toString('latin1'), 'latin1');
+      return true;
+    }
+    this.#length = -1;
+    return this.#response.write(chunk);
+  }
+
+  end(trailers: string[]): void {
+    if (this.#isEnded) return;
+    if (trailers.length > 0) this.#addTrailers(trailers);
+    this.#response.end();
+  }
+
+  refuse(error: AppError): number {
+    const { status, headers, body } = refusalOf(error);
+    if (this.#response.destroyed) return status;
+    // Told no before it was told to go on, an agent may send its body or not: nobody could tell what comes next on this connection.
+    this.#response.writeHead(status, this.#isWaiting ? [...headers, 'connection', 'close'] : [...headers]).end(body);
+    return status;
+  }
+
+  cut(): void {
+    const { socket } = this.#response;
+    // Where the end of the connection is the end of the body, only a reset tells them apart.
+    if (this.#endsByClosing) socket?.resetAndDestroy();
+    this.#response.destroy();
+  }
+
+  #addTrailers(trailers: string[]): void {
+    const pairs: [string, string][] = [];
+    for (let index = 0; index + 1 < trailers.length; index += 2) pairs.push([trailers[index] ?? '', trailers[index + 1] ?? '']);
+    this.#response.addTrailers(pairs);
+  }
+}
+
+/** Above this a copy costs more than the vector. */
+const maxJoinedBytes = 4_096;
+
+function lengthOf(headers: readonly string[]): number {
+  const at = headers.indexOf('content-length');
+  return at === -1 ? -1 : Number(headers[at + 1]);
+}

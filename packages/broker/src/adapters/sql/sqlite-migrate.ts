@@ -7,17 +7,17 @@ const applicationId = 0x4c454153;
 
 /** Only looks: throws AppError `store_unavailable` for a file that is not ours, or newer than we are. */
 export function mustBeOurs(connection: DatabaseSync, path: string): void {
+  if (pragma(connection, 'application_id') !== applicationId && !isEmpty(connection)) {
+    throw new AppError(
+      'store_unavailable',
+      `The database ${path} belongs to another program. Give the broker a state directory of its own.`,
+    );
+  }
   const version = pragma(connection, 'user_version');
   if (version > migrations.length) {
     throw new AppError(
       'store_unavailable',
       `The database ${path} was written by a newer version (schema ${version}, this one knows ${migrations.length}). Run that version, or restore an older backup.`,
-    );
-  }
-  if (pragma(connection, 'application_id') !== applicationId && !isEmpty(connection)) {
-    throw new AppError(
-      'store_unavailable',
-      `The database ${path} belongs to another program. Give the broker a state directory of its own.`,
     );
   }
 }

@@ -96,7 +96,7 @@ describe('an operator who is mistaken', () => {
     [4, ['grant', 'add', '--agent', 'nobody', '--credential', 'wrong'], undefined, 'an agent that is not there'],
     [2, ['credential', 'delete', 'wrong'], undefined, 'a deletion without --yes'],
     [2, ['credential', 'frobnicate'], undefined, 'a verb that is not one'],
-  ])('exit code %i for %j with input %j: %s', async (code, args, input) => {
+  ])('exit code %i for %j with input %j: %s', async (code, args, input, _) => {
     const result = await stack.cli(args, input);
     expect([result.code, result.stdout]).toEqual([code, '']);
     const lines = result.stderr.trim().split('\n');

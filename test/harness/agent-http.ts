@@ -10,7 +10,7 @@ export interface AgentAnswer {
 
 export interface AgentAsk {
   readonly method?: string;
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Buffer;
 }
 

@@ -21,8 +21,7 @@ test('adapters never import each other', () => {
 /** Where a secret may become readable bytes, and why. */
 const mayReveal: Readonly<Record<string, string>> = {
   'packages/core/src/secret.ts': 'defines it',
-  'packages/sidecar/src/adapters/upstream': 'writes the head of the request',
-  'packages/sidecar/src/app/handle-request.ts': 'hands the value to inject and to the scrubber',
+  'packages/sidecar/src/app/loan.ts': 'makes of a lease what goes out and what must not come back',
 };
 
 test('a Secret is revealed only in the few files that have to', () => {

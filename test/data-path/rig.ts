@@ -1,0 +1,163 @@
+import { AppError, type Destination, type Instant, parseDestination, type Route, Secret } from '@leasehold/core';
+import { systemClock } from '@leasehold/runtime';
+import { type ProxyOptions, startProxy } from '../../packages/sidecar/src/adapters/proxy/listener.ts';
+import { createUndiciUpstream, type UndiciUpstreamOptions } from '../../packages/sidecar/src/adapters/upstream/undici-upstream.ts';
+import { createHandleRequest } from '../../packages/sidecar/src/app/handle-request.ts';
+import type { LeaseEntry } from '../../packages/sidecar/src/domain/lease-entry.ts';
+import type { InFlight, Leases } from '../../packages/sidecar/src/ports/leases.ts';
+import type { Use } from '../../packages/sidecar/src/ports/use-log.ts';
+
+/** The sidecar's data path on real sockets, with leases that do what the test tells them. */
+export interface DataPath {
+  readonly port: number;
+  readonly uses: Use[];
+  /** What was counted, in order. */
+  readonly results: string[];
+  readonly leases: ScriptedLeases;
+  /** Replaces all routes. */
+  route(...routes: readonly Route[]): void;
+  /** Host names and the addresses that they resolve to; each look-up takes the next list, the last one stays. */
+  readonly names: Map<string, (readonly string[])[]>;
+  close(): Promise<void>;
+}
+
+export interface ScriptedLeases extends Leases {
+  /** Credential ids that have a lease, and its value. */
+  readonly values: Map<string, string>;
+  /** While set, the last gate says this. */
+  refusedBy: AppError | undefined;
+  /** While set, `inHand` has nothing and `borrow` waits for it. */
+  borrowing: Promise<void> | undefined;
+  /** What is in flight now. */
+  readonly held: Set<InFlight>;
+  /** How often the last gate was asked. */
+  gateAsked: number;
+  /** Ends the leases of everything in flight, as a revocation does. */
+  revoke(): void;
+}
+
+export interface DataPathChanges {
+  readonly proxy?: Partial<ProxyOptions>;
+  readonly upstream?: Partial<UndiciUpstreamOptions>;
+}
+
+export const revokedError: AppError = new AppError('lease_revoked', 'The lease behind this request was revoked.');
+
+export async function startDataPath(changes: DataPathChanges = {}): Promise<DataPath> {
+  const end = new AbortController();
+  const uses: Use[] = [];
+  const results: string[] = [];
+  const names = new Map<string, (readonly string[])[]>();
+  const leases = createScriptedLeases();
+  let routes: readonly Route[] = [];
+  const upstream = createUndiciUpstream({
+    resolve: (host, callback) => {
+      const lists = names.get(host) ?? [['127.0.0.1']];
+      const addresses = lists.length > 1 ? lists.shift() : lists[0];
+      setImmediate(() => callback(addresses?.length === 0 ? new Error('no such name') : null, addresses ?? []));
+    },
+    timeoutMs: 5_000,
+    connectionsPerPool: 4,
+    maxPools: 8,
+    idlePoolMs: 60_000,
+    maxWaiting: 4,
+    waitMs: 5_000,
+    headersTimeoutMs: 5_000,
+    idleConnectionMs: 5_000,
+    ...changes.upstream,
+  });
+  const metrics = { exchanged: (result: string) => results.push(result), upstreamTook: () => undefined };
+  const handle = createHandleRequest({
+    leases,
+    routes: { current: () => routes },
+    upstream,
+    useLog: { record: (use) => uses.push(use) },
+    clock: systemClock,
+    metrics,
+  });
+  const { port } = await startProxy(
+    { host: '127.0.0.1', port: 0, handle, onRefused: metrics.exchanged, ...changes.proxy },
+    end.signal,
+  );
+  return {
+    port,
+    uses,
+    results,
+    leases,
+    names,
+    route: (...next) => {
+      routes = next;
+      for (const { credentialId } of next) if (!leases.values.has(credentialId)) leases.values.set(credentialId, secretValue);
+    },
+    close: async () => {
+      end.abort();
+      await upstream.close();
+    },
+  };
+}
+
+export const secretValue = 'sk-canary-0123456789/abc+def=';
+
+function createScriptedLeases(): ScriptedLeases {
+  const values = new Map<string, string>();
+  const entries = new Map<string, LeaseEntry>();
+  const held = new Set<InFlight>();
+  const entryFor = (credentialId: string, now: Instant): LeaseEntry | undefined => {
+    const value = values.get(credentialId);
+    if (value === undefined) return undefined;
+    let entry = entries.get(`${credentialId} ${value}`);
+    if (entry === undefined) {
+      const ids = { leaseId: `lease of ${credentialId}`, credentialId, grantId: 'grant', epoch: 'e', issuedAtSeq: 1 };
+      entry = { ...ids, version: entries.size + 1, secret: new Secret(Buffer.from(value)), requestedAt: now, ttlMs: 60_000 };
+      entries.set(`${credentialId} ${value}`, entry);
+    }
+    return entry;
+  };
+  const leases: ScriptedLeases = {
+    values,
+    held,
+    refusedBy: undefined,
+    borrowing: undefined,
+    gateAsked: 0,
+    inHand: (credentialId, now) => (leases.borrowing === undefined ? entryFor(credentialId, now) : undefined),
+    borrow: async (credentialId) => {
+      await leases.borrowing;
+      const entry = entryFor(credentialId, systemClock.now());
+      if (entry === undefined) throw new AppError('no_grant', 'This agent has no grant.');
+      return entry;
+    },
+    refusal: () => {
+      leases.gateAsked += 1;
+      return leases.refusedBy;
+    },
+    hold: (_, inFlight) => {
+      held.add(inFlight);
+      return () => held.delete(inFlight);
+    },
+    revoke: () => {
+      leases.refusedBy = revokedError;
+      for (const each of [...held]) {
+        held.delete(each);
+        each.cut(revokedError);
+      }
+    },
+  };
+  return leases;
+}
+
+/** A route to `url` that injects `Authorization: Bearer …`, loopback allowed. */
+export function routeTo(url: string, changes: Partial<Route> & { readonly destination?: Partial<Destination> } = {}): Route {
+  const { destination, ...rest } = changes;
+  return {
+    credentialId: 'crd_api',
+    credentialName: 'api',
+    grantId: 'grant',
+    version: 1,
+    status: 'active',
+    destinations: [{ ...parseDestination(url, { privateCidrs: ['127.0.0.0/8', '::1/128'] }), ...destination }],
+    injection: { kind: 'header', name: 'authorization', template: 'Bearer {value}' },
+    placeholder: undefined,
+    limits: { methods: [], pathPrefixes: [], ratePerMinute: undefined },
+    ...rest,
+  };
+}

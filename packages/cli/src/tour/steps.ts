@@ -100,7 +100,11 @@ async function suspendWhileStreaming({ screen, operator, agent, baseUrl }: Scene
 
 async function lookBack({ screen, operator }: Scene, keys: readonly string[]): Promise<void> {
   screen.step('All of it is in the audit trail, chained by hashes.');
+  // Uses are reported once a second: the last refusal is on its way.
+  for (let tries = 0; tries < 20 && !(await operator(['audit', 'tail', '--json'])).stdout.includes('"credential_suspended"'); tries += 1)
+    await pause(100);
   const trail = await run(screen, operator, ['audit', 'tail', '--limit', '30']);
+  check(trail.includes('credential_suspended'), 'the trail holds the last refusal');
   screen.block(trail);
   check(!keys.some((key) => trail.includes(key)), 'the audit trail holds no key');
   const verdict = await run(screen, operator, ['audit', 'verify']);
@@ -120,11 +124,15 @@ async function run(screen: Screen, operator: Operator, args: readonly string[], 
 async function until(call: () => Promise<Answer>, good: (answer: Answer) => boolean): Promise<Answer> {
   let answer = await call();
   for (let tries = 0; !good(answer) && tries < 40; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await pause(25);
     answer = await call();
   }
   check(good(answer), `the call goes through, not ${answer.status} ${reason(answer)}`);
   return answer;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function check(fact: boolean, expected: string): void {

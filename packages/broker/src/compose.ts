@@ -164,7 +164,7 @@ async function openKeyService(settings: BrokerSettings): Promise<KeyService> {
     throw new AppError('invalid_argument', '--kek-file belongs to --kek local, and --kek is gcp-kms. Leave one of them out.');
   return createGoogleCloudKms({
     keyName,
-    client: loadGoogleCloudKms,
+    client: () => loadGoogleCloudKms(),
     timeoutMs: 5_000,
     attempts: 3,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

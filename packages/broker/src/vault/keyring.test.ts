@@ -120,7 +120,7 @@ test('unwrapped keys are wiped: at once what was handed out, and what is kept wh
   const fresh = other();
   await fresh.withKey('ten_a', id, copyOf);
   expect(keyService.handedOut.map(copyOf)).toEqual(['00'.repeat(32)]);
-  let kept = new Uint8Array();
+  let kept: Uint8Array = new Uint8Array();
   await fresh.withKey('ten_a', id, (key) => {
     kept = key;
   });

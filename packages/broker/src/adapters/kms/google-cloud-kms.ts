@@ -2,11 +2,12 @@ import type { KeyManagementServiceClient } from '@google-cloud/kms';
 import { AppError } from '@leasehold/core';
 import type { KeyService } from '../../ports/key-service.ts';
 import { crc32c } from './crc32c.ts';
+import { Damaged, mayPass, NoClient, type Operation, toAppError } from './google-cloud-errors.ts';
 
 export interface GoogleCloudKmsOptions {
   /** projects/P/locations/L/keyRings/R/cryptoKeys/K */
   readonly keyName: string;
-  /** Makes the client on first use; `loadGoogleCloudKms` in production, one that reaches a double in tests. */
+  /** Makes the client on first use, and again when making it failed. */
   readonly client: () => Promise<Pick<KeyManagementServiceClient, 'encrypt' | 'decrypt'>>;
   /** Of one attempt, ms. */
   readonly timeoutMs: number;
@@ -17,31 +18,18 @@ export interface GoogleCloudKmsOptions {
 
 const keyNamePattern = /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/;
 
-// https://grpc.io/docs/guides/status-codes/
-const status = {
-  invalidArgument: 3,
-  deadlineExceeded: 4,
-  notFound: 5,
-  permissionDenied: 7,
-  resourceExhausted: 8,
-  failedPrecondition: 9,
-  aborted: 10,
-  internal: 13,
-  unavailable: 14,
-  unauthenticated: 16,
-};
-const passing: ReadonlySet<number> = new Set([
-  status.deadlineExceeded,
-  status.resourceExhausted,
-  status.aborted,
-  status.internal,
-  status.unavailable,
-]);
+type ClientOptions = ConstructorParameters<typeof KeyManagementServiceClient>[0];
 
-/** With the machine's default credentials (Workload Identity on GKE). Loaded only here: the library takes a third of a second. */
-export async function loadGoogleCloudKms(): Promise<KeyManagementServiceClient> {
+/**
+ * A client with the machine's default credentials (Workload Identity on GKE), unless `options` say otherwise.
+ * Loaded only here: the library takes a third of a second.
+ */
+export async function loadGoogleCloudKms(options?: ClientOptions): Promise<KeyManagementServiceClient> {
   const { KeyManagementServiceClient } = await import('@google-cloud/kms');
-  return new KeyManagementServiceClient();
+  const client = new KeyManagementServiceClient(options);
+  // Each call starts this by itself and lets its failure go unhandled, which would end the process: so the credentials are looked for here.
+  await client.initialize();
+  return client;
 }
 
 /**
@@ -57,10 +45,16 @@ export function createGoogleCloudKms(options: GoogleCloudKmsOptions): KeyService
     );
   }
   let client: ReturnType<typeof options.client> | undefined;
-  const kms = () => {
+  /** One client serves all calls; one that could not be made (a metadata server that is not up yet) is not kept. */
+  async function kms() {
     client ??= options.client();
-    return client;
-  };
+    try {
+      return await client;
+    } catch (cause) {
+      client = undefined;
+      throw new NoClient({ cause });
+    }
+  }
 
   async function wrap(plaintext: Uint8Array, aad: Uint8Array): Promise<Uint8Array> {
     const [answer] = await (await kms()).encrypt(
@@ -75,11 +69,12 @@ export function createGoogleCloudKms(options: GoogleCloudKmsOptions): KeyService
     );
     const ciphertext = toBytes(answer.ciphertext);
     if (
+      !answer.name?.startsWith(`${name}/`) ||
       answer.verifiedPlaintextCrc32c !== true ||
       answer.verifiedAdditionalAuthenticatedDataCrc32c !== true ||
       !matches(ciphertext, answer.ciphertextCrc32c)
     )
-      throw damaged();
+      throw new Damaged();
     return ciphertext;
   }
 
@@ -95,19 +90,18 @@ export function createGoogleCloudKms(options: GoogleCloudKmsOptions): KeyService
       { timeout: timeoutMs, retry: null },
     );
     const plaintext = toBytes(answer.plaintext);
-    if (!matches(plaintext, answer.plaintextCrc32c)) throw damaged();
-    return plaintext;
+    if (matches(plaintext, answer.plaintextCrc32c)) return plaintext;
+    plaintext.fill(0);
+    throw new Damaged();
   }
 
   /** What may pass by itself is tried again, with a pause that spreads many brokers out. */
-  async function persistently<T>(work: () => Promise<T>): Promise<T> {
+  async function persistently<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await work();
       } catch (thrown) {
-        const code = codeOf(thrown);
-        const mayPass = thrown instanceof Damaged || (code !== undefined && passing.has(code));
-        if (!mayPass || attempt >= options.attempts) throw toAppError(thrown, name);
+        if (!mayPass(thrown) || attempt >= options.attempts) throw toAppError(thrown, name, operation);
         await options.pause(100 * 2 ** attempt * (0.5 + options.random()));
       }
     }
@@ -115,20 +109,15 @@ export function createGoogleCloudKms(options: GoogleCloudKmsOptions): KeyService
 
   return {
     kekId: name,
-    wrap: (plaintext, aad) => persistently(() => wrap(plaintext, aad)),
-    unwrap: (wrapped, aad) => persistently(() => unwrap(wrapped, aad)),
+    wrap: (plaintext, aad) => persistently('wrap', () => wrap(plaintext, aad)),
+    unwrap: (wrapped, aad) => persistently('unwrap', () => unwrap(wrapped, aad)),
     check: async () => {
-      const probe = new Uint8Array(16);
+      // Both ways: a broker that may encrypt and not decrypt could never read again what it writes.
       const aad = new TextEncoder().encode('leasehold/check');
-      await persistently(() => wrap(probe, aad));
+      const wrapped = await persistently('wrap', () => wrap(new Uint8Array(16), aad));
+      await persistently('unwrap', () => unwrap(wrapped, aad));
     },
   };
-}
-
-class Damaged extends Error {}
-
-function damaged(): Damaged {
-  return new Damaged('checksum mismatch');
 }
 
 function matches(bytes: Uint8Array, checksum: { value?: unknown } | null | undefined): boolean {
@@ -138,31 +127,4 @@ function matches(bytes: Uint8Array, checksum: { value?: unknown } | null | undef
 function toBytes(field: Uint8Array | string | null | undefined): Uint8Array {
   if (typeof field === 'string') return Buffer.from(field, 'base64');
   return field ?? new Uint8Array(0);
-}
-
-function codeOf(thrown: unknown): number | undefined {
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'number' ? thrown.code : undefined;
-}
-
-function toAppError(cause: unknown, name: string): AppError {
-  const unavailable = (what: string) => new AppError('key_service_unavailable', what, { cause, retryAfterS: 5 });
-  if (cause instanceof Damaged)
-    return unavailable('Cloud KMS and this broker disagree on a checksum: bytes are damaged on the way. Check proxies between them.');
-  switch (codeOf(cause)) {
-    case status.invalidArgument:
-      return new AppError(
-        'value_unreadable',
-        'Cloud KMS can’t decrypt a stored key: it was changed, or belongs to another tenant or KEK. Restore the database from a backup.',
-        { cause },
-      );
-    case status.notFound:
-      return unavailable(`Cloud KMS has no key ${name}. Check --gcp-kms-key and the project.`);
-    case status.permissionDenied:
-    case status.unauthenticated:
-      return unavailable(`This broker may not use ${name}. Give its service account roles/cloudkms.cryptoKeyEncrypterDecrypter.`);
-    case status.failedPrecondition:
-      return unavailable(`The key ${name} is disabled or destroyed. Enable a version of it in Cloud KMS.`);
-    default:
-      return unavailable('Cloud KMS does not answer. Leases in hand go on; new ones wait for it.');
-  }
 }

@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, unlink } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError } from '@leasehold/core';
-import { readPrivateFile } from '@leasehold/runtime';
+import { createFileOnce, readPrivateFile } from '@leasehold/runtime';
 import type { KeyService } from '../../ports/key-service.ts';
 
 const keyBytes = 32;
@@ -15,7 +15,7 @@ const cipher = 'aes-256-gcm';
  * never on a read error: a new key could not open what the old one closed.
  */
 export async function openLocalKeyFile(path: string, mayCreate: boolean): Promise<KeyService> {
-  if (mayCreate) await createIfMissing(path);
+  await (mayCreate ? createIfMissing(path) : mustExist(path));
   const key = await readPrivateFile(path);
   if (key.byteLength !== keyBytes)
     throw new AppError(
@@ -33,14 +33,17 @@ export async function openLocalKeyFile(path: string, mayCreate: boolean): Promis
       return Buffer.concat([nonce, encrypt.update(plaintext), encrypt.final(), encrypt.getAuthTag()]);
     },
     unwrap: async (wrapped, aad) => {
+      const split = Math.max(wrapped.length - tagBytes, nonceBytes);
+      let plaintext: Uint8Array | undefined;
       try {
         const decrypt = createDecipheriv(cipher, key, wrapped.subarray(0, nonceBytes), { authTagLength: tagBytes });
         decrypt.setAAD(aad);
-        decrypt.setAuthTag(wrapped.subarray(wrapped.length - tagBytes));
-        const plaintext = decrypt.update(wrapped.subarray(nonceBytes, wrapped.length - tagBytes));
+        decrypt.setAuthTag(wrapped.subarray(split));
+        plaintext = decrypt.update(wrapped.subarray(nonceBytes, split));
         decrypt.final();
         return plaintext;
       } catch (cause) {
+        plaintext?.fill(0);
         throw new AppError(
           'value_unreadable',
           `A stored key does not open under the KEK in ${path}: it was changed, or wrapped by another KEK. Restore the database and KEK that belong together.`,
@@ -52,26 +55,33 @@ export async function openLocalKeyFile(path: string, mayCreate: boolean): Promis
   };
 }
 
-/** Written whole under another name first, so that a crash leaves either no key or all of it; never over an existing file. */
 async function createIfMissing(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}.new`;
-  const file = await open(draft, 'wx', 0o600);
+  const key = randomBytes(keyBytes);
   try {
-    await file.write(randomBytes(keyBytes));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    await link(draft, path);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await createFileOnce(path, key, 0o600);
   } catch (cause) {
-    const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code !== 'EEXIST')
-      throw new AppError('invalid_argument', `The KEK file ${path} can't be made. Check that this user may write to its directory.`, {
-        cause,
-      });
+    throw new AppError(
+      'invalid_argument',
+      `The KEK file ${path} can't be made (${codeOf(cause) ?? 'unknown reason'}). Check that this user may write to its directory, or set --kek-file.`,
+      { cause },
+    );
   } finally {
-    await unlink(draft);
+    key.fill(0);
   }
+}
+
+async function mustExist(path: string): Promise<void> {
+  await lstat(path).catch((cause: unknown) => {
+    if (codeOf(cause) !== 'ENOENT') return;
+    throw new AppError(
+      'invalid_argument',
+      `The KEK file ${path} is missing, but the database holds data that was closed under it. Restore the file from its backup, or set --kek-file to where it is.`,
+      { cause },
+    );
+  });
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : undefined;
 }

@@ -7,6 +7,7 @@ import { throughBaseUrl } from '../harness/agent-http.ts';
 import { createTestCa } from '../harness/certificates.ts';
 import { type DevStack, runCli, startDevStack } from '../harness/dev-stack.ts';
 import { addCredential, eventually, grant } from '../harness/lending.ts';
+import { startService } from '../harness/service.ts';
 import { startVendor, type Vendor } from '../harness/vendor.ts';
 
 let stack: DevStack;
@@ -80,6 +81,59 @@ describe('a destination that is not what it should be', () => {
       ({ status }) => status === 200,
     );
     await expect(throughBaseUrl(stack.proxyPort, '/short/short')).rejects.toThrow();
+  });
+});
+
+describe('a grant or a token that is no good', () => {
+  test('a grant that has run out is 403 grant_expired, and is counted', async () => {
+    await addCredential(stack, vendor, { name: 'brief-grant', value: 'sk-brief-grant-0', extra: ['--path', '/brief-grant'] });
+    await grant(stack, 'brief-grant', '--not-after', new Date(Date.now() + 2_500).toISOString());
+    const call = () => throughBaseUrl(stack.proxyPort, '/brief-grant/brief-grant');
+    await eventually(call, ({ status }) => status === 200);
+    const refused = await eventually(call, ({ status }) => status !== 200);
+    expect([refused.status, refused.code]).toEqual([403, 'grant_expired']);
+    const metrics = await (await fetch(stack.ready.sidecar.metrics_url)).text();
+    expect(metrics).toMatch(/leasehold_sidecar_injections_total\{result="grant_expired"\} [1-9]/);
+  });
+
+  test('a sidecar with a wrong agent token refuses everything, and says what to do', async () => {
+    const tokenFile = join(stack.dir, 'wrong-agent.token');
+    await writeFile(tokenFile, `lha_${'x'.repeat(43)}\n`, { mode: 0o600 });
+    const sidecar = await startService('sidecar', [
+      '--broker',
+      stack.ready.broker.grpc,
+      '--broker-ca-file',
+      stack.ready.admin.ca_file,
+      '--agent-token-file',
+      tokenFile,
+      '--proxy-port',
+      '0',
+      '--metrics-port',
+      '0',
+    ]);
+    const answer = await eventually(
+      () => throughBaseUrl(Number(sidecar.facts.proxy_port), '/short/x'),
+      ({ body }) => body.includes('rotate-token'),
+    );
+    expect([answer.status, answer.code]).toEqual([503, 'out_of_step']);
+    const ready = await fetch(`http://127.0.0.1:${sidecar.facts.metrics_port}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('rotate-token')]);
+    await sidecar.stop();
+  });
+
+  test.each([
+    ['broker', ['--kek', 'gcp-kms'], '--gcp-kms-key'],
+    ['broker', ['--tls-cert-file', 'x.pem'], 'belong together'],
+    ['sidecar', [], '--broker is required'],
+    [
+      'sidecar',
+      ['--broker', 'localhost:1', '--broker-ca-file', '/dev/null', '--agent-token-file', '/dev/null', '--proxy-host', '0.0.0.0'],
+      'PEM certificate',
+    ],
+  ] as const)('settings that contradict each other or are missing keep the %s from starting: %j', async (service, args, said) => {
+    await expect(
+      startService(service, [...args, ...(service === 'broker' ? ['--state-dir', join(stack.dir, 'never')] : [])]),
+    ).rejects.toThrow(said);
   });
 });
 

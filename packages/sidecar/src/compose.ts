@@ -96,12 +96,16 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
   const reporting = new AbortController();
   const following = follower.run(ended);
   const reported = useLog.run(reporting.signal);
-  const handle = createHandleRequest({ leases, routes, upstream, useLog, clock, metrics });
+  const handle = createHandleRequest({ leases, routes, upstream, useLog, clock, metrics, trouble: () => follower.trouble(clock.now()) });
   const proxy = await startProxy(
     { host: loopback(settings['proxy-host']), port: settings['proxy-port'], handle, onRefused: metrics.exchanged },
     ended,
   );
-  const ready = async () => (follower.isReady(clock.now()) ? { ready: true } : { ready: false, why: 'out of step with the broker' });
+  const ready = async () => {
+    const now = clock.now();
+    if (follower.isReady(now)) return { ready: true };
+    return { ready: false, why: follower.trouble(now)?.message ?? 'out of step with the broker' };
+  };
   const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready }, ended);
 
   const closed = following.then(async () => {

@@ -1,5 +1,6 @@
 import { open, readFile } from 'node:fs/promises';
 import { createAdminClient } from '@leasehold/contract/admin';
+import { AppError } from '@leasehold/core';
 import { type ChildProgram, startProgram } from './child-program.ts';
 import { devName, provisionDevAgent } from './provision.ts';
 import { openStateDirectory, type StateDirectory, writePrivateFile } from './state-directory.ts';
@@ -92,8 +93,15 @@ export async function startStack({ dir, port, logLevel = 'info' }: StackOptions)
     };
   } catch (thrown) {
     await stop();
-    throw thrown;
+    throw portTaken(thrown, port) ?? thrown;
   }
+}
+
+/** The sidecar names its own setting; whoever started all of this knows another. */
+function portTaken(thrown: unknown, port: number): AppError | undefined {
+  if (!(thrown instanceof AppError) || !thrown.message.includes(`Port ${port} on `)) return undefined;
+  const message = `Port ${port} of this machine is taken.\nStop what uses it, or choose another with --port N (0 means any free one).`;
+  return new AppError('invalid_argument', message, { cause: thrown });
 }
 
 async function publishAdmin(state: StateDirectory, broker: ChildProgram): Promise<Stack['admin']> {

@@ -92,7 +92,7 @@ async function suspendWhileStreaming({ screen, operator, agent, baseUrl }: Scene
   const suspended = await run(screen, operator, ['credential', 'suspend', 'vendor', '--wait', '--json']);
   const { events, atMs } = await stream.over;
   const committedAt = Date.parse(String(lastJson(suspended).committed_at));
-  screen.good(`the stream was cut ${Math.max(0, atMs - committedAt)} ms after the commit, in the middle of event ${events + 1}`);
+  screen.good(`the stream was cut ${Math.max(0, atMs - committedAt)} ms after the commit; ${events} events had come`);
   const answer = await agent.call(`${baseUrl}/vendor/v1/whoami`);
   check(answer.status === 403, 'the next call is refused with 403');
   screen.good(`the next call: ${answer.status} ${reason(answer)}`);

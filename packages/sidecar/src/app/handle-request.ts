@@ -17,6 +17,8 @@ export interface HandleRequestOptions {
   readonly useLog: UseLog;
   readonly clock: Clock;
   readonly metrics: ExchangeMetrics;
+  /** Why the sidecar has not heard from the broker, if something is known. */
+  readonly trouble?: () => AppError | undefined;
 }
 
 type Matched = Routed & { kind: 'matched' };
@@ -75,7 +77,7 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
 
   return (request, reply) => {
     const table = tableOf();
-    if (table === undefined) return refuse(request, reply, notReady());
+    if (table === undefined) return refuse(request, reply, notReady(options.trouble?.()));
     const routed = route(table, request.target);
     if (routed.kind === 'refused') return refuse(request, reply, new AppError(routed.code, routed.message));
     const now = clock.now();
@@ -104,8 +106,8 @@ function createTableCache(routes: Routes): () => RouteTable | undefined {
   };
 }
 
-function notReady(): AppError {
-  return new AppError('out_of_step', 'The sidecar has not heard from the broker yet, so it knows no routes. Try again in a moment.', {
-    retryAfterS: 1,
-  });
+/** A sidecar that the broker does not know is told so, in the words that name the next step. */
+function notReady(trouble: AppError | undefined): AppError {
+  const why = trouble === undefined ? 'Try again in a moment.' : trouble.message;
+  return new AppError('out_of_step', `The sidecar has not heard from the broker yet, so it knows no routes. ${why}`, { retryAfterS: 1 });
 }

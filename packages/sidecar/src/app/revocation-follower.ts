@@ -1,4 +1,4 @@
-import { type Clock, elapsedMs, type Instant } from '@leasehold/core';
+import { AppError, type Clock, elapsedMs, type Instant } from '@leasehold/core';
 import { type Backoff, backoffMs } from '../domain/backoff.ts';
 import type { Broker } from '../ports/broker.ts';
 import { followStream } from './follow-stream.ts';
@@ -16,6 +16,8 @@ export interface RevocationFollower {
   isReady(now: Instant): boolean;
   /** Age of what is known for sure; undefined when nothing is. */
   stalenessMs(now: Instant): number | undefined;
+  /** Why the last stream ended or did not come about; undefined while in step. */
+  trouble(now: Instant): AppError | undefined;
 }
 
 export interface RevocationFollowerOptions {
@@ -33,6 +35,7 @@ export interface RevocationFollowerOptions {
 export function createRevocationFollower(options: RevocationFollowerOptions): RevocationFollower {
   const { standing, routes, onEvent } = options;
   let lastPingId = 0;
+  let lastEnd: unknown;
   const nextPingId = (): number => {
     lastPingId += 1;
     return lastPingId;
@@ -45,6 +48,7 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
       const pingsBefore = lastPingId;
       const end = await followStream({ ...options, nextPingId }, ended);
       standing.establish(false);
+      lastEnd = end.why;
       onEvent({ kind: 'disconnected', why: end.why });
       // More than the first ping was sent: the stream was a working one, and the next attempt is a first one.
       if (lastPingId > pingsBefore + 1) attempt = 0;
@@ -60,5 +64,6 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
       const { freshFrom } = standing.cursor;
       return freshFrom === undefined ? undefined : elapsedMs(freshFrom, now);
     },
+    trouble: (now) => (lastEnd instanceof AppError && !standing.isInStep(now) ? lastEnd : undefined),
   };
 }

@@ -1,0 +1,33 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+export interface RunningService {
+  readonly pid: number;
+  /** Ports and paths that it announced. */
+  readonly facts: Readonly<Record<string, string | number>>;
+  stop(): Promise<void>;
+}
+
+/** One of our programs as a child. Throws with its own message when it refuses to start. */
+export async function startService(name: 'broker' | 'sidecar', args: readonly string[]): Promise<RunningService> {
+  const main = join(import.meta.dirname, '..', '..', 'packages', name, 'src', 'main.ts');
+  const child = fork(main, [...args], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+  const gone = once(child, 'exit');
+  const [said] = await once(child, 'message');
+  if (said.failed !== undefined) {
+    await gone;
+    throw new Error(said.failed.message);
+  }
+  return {
+    pid: child.pid ?? 0,
+    facts: said.ready,
+    stop: async () => {
+      child.kill();
+      await gone;
+    },
+  };
+}

@@ -75,10 +75,7 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
     clock: systemClock,
     metrics,
   });
-  const { port } = await startProxy(
-    { host: '127.0.0.1', port: 0, handle, onRefused: metrics.exchanged, ...changes.proxy },
-    end.signal,
-  );
+  const { port } = await startProxy({ host: '127.0.0.1', port: 0, handle, onRefused: metrics.exchanged, ...changes.proxy }, end.signal);
   return {
     port,
     uses,

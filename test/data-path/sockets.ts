@@ -36,7 +36,8 @@ export function peerOf(socket: Socket): Peer {
         look();
       }),
     closed: async () => {
-      if (!socket.destroyed) await once(socket, 'close');
+      // Not `once` of node:events, which fails on the very error that this is to tell.
+      if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
       return { isReset, received: peer.received };
     },
   };
@@ -126,7 +127,11 @@ export async function startUpstream(script: Script, tls?: TlsOptions): Promise<S
 }
 
 /** Status, headers (lower case) and body of one answer with a length or chunks, as the tests compare them. */
-export function parseAnswer(text: string): { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string } {
+export function parseAnswer(text: string): {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+} {
   const end = text.indexOf('\r\n\r\n');
   const [statusLine = '', ...lines] = text.slice(0, end).split('\r\n');
   const headers: Record<string, string> = {};

@@ -115,23 +115,14 @@ describe('limits of a head', () => {
 });
 
 describe('THREATS 6: a path that servers read in different ways is refused before any policy', () => {
-  test.each([
-    '/a/../b',
-    '/a/%2e%2e/b',
-    '/a/.%2E/b',
-    '/a//b',
-    '/a;p=1/b',
-    '/a%2fb',
-    '/a%5cb',
-    '/a%00b',
-    '/a\\b',
-    '/a%zz',
-    '/a%252e%252e',
-  ])('%s, on both ways in', async (odd) => {
-    const close = 'connection: close\r\n\r\n';
-    expect((await refused(`GET /api${odd} HTTP/1.1\r\nhost: ${own()}\r\n${close}`)).status).toBe(400);
-    expect((await refused(`GET http://${api()}${odd} HTTP/1.1\r\nhost: ${api()}\r\n${close}`)).status).toBe(400);
-  });
+  test.each(['/a/../b', '/a/%2e%2e/b', '/a/.%2E/b', '/a//b', '/a;p=1/b', '/a%2fb', '/a%5cb', '/a%00b', '/a\\b', '/a%zz', '/a%252e%252e'])(
+    '%s, on both ways in',
+    async (odd) => {
+      const close = 'connection: close\r\n\r\n';
+      expect((await refused(`GET /api${odd} HTTP/1.1\r\nhost: ${own()}\r\n${close}`)).status).toBe(400);
+      expect((await refused(`GET http://${api()}${odd} HTTP/1.1\r\nhost: ${api()}\r\n${close}`)).status).toBe(400);
+    },
+  );
 
   test('what policy saw is what is forwarded, byte by byte', async () => {
     const odd = "/a%20b/~x'(1)!$,=:@?q=a+b&c=%2F;d";

@@ -45,12 +45,9 @@ export function serveHttpExchange(
 /** A slow upload is one thing, an agent that keeps a connection to the upstream busy with nothing another (THREATS 39). */
 function watchBody(incoming: IncomingMessage, control: ExchangeControl, bodyIdleMs: number): void {
   const { socket } = incoming;
-  // Of the socket, since bytes either way show that somebody is there.
-  const onIdle = () => control.stalled();
-  socket.setTimeout(bodyIdleMs, onIdle);
-  incoming.once('close', () => {
-    socket.setTimeout(0, onIdle);
-  });
+  // Counted on the socket, since bytes either way show that somebody is there; heard on the request, or Node's server would destroy the socket.
+  incoming.setTimeout(bodyIdleMs, () => control.stalled());
+  incoming.once('close', () => socket.setTimeout(0));
   // Breaking off shows on the response too; unheard it would end the process.
   incoming.on('error', () => undefined);
 }

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, OutgoingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError } from '@leasehold/core';
@@ -51,7 +51,6 @@ export async function startProxy(
   let ownPort = port;
 
   const refuse = (socket: Duplex, error: AppError) => {
-    onRefused(error.code);
     socket.on('error', () => undefined);
     socket.end(refusalBytes(error));
     socket.resume();
@@ -63,12 +62,19 @@ export async function startProxy(
   server.on('request', (incoming, response) => serveHttpExchange(serving, ownPort, incoming, response, false));
   server.on('checkContinue', (incoming, response) => serveHttpExchange(serving, ownPort, incoming, response, true));
   server.on('checkExpectation', (incoming, response) => serveHttpExchange(serving, ownPort, incoming, response, true));
-  server.on('connect', (_, socket) => refuse(socket, connectUnsupported()));
-  server.on('upgrade', (_, socket) => refuse(socket, upgradeUnsupported()));
+  const refuseUncounted = (socket: Duplex, error: AppError) => {
+    onRefused(error.code);
+    refuse(socket, error);
+  };
+  server.on('connect', (_, socket) => refuseUncounted(socket, connectUnsupported()));
+  server.on('upgrade', (_, socket) => refuseUncounted(socket, upgradeUnsupported()));
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
+    const inProgress = responseOn(socket);
     // In the middle of an answer there is no place for another.
-    if (cause.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) socket.destroy();
-    else refuse(socket, unreadableRequest(cause));
+    if (cause.code === 'ECONNRESET' || !socket.writable || inProgress?.headersSent === true) socket.destroy();
+    // A body that goes wrong belongs to an exchange, which counts itself.
+    else if (inProgress !== undefined) refuse(socket, unreadableRequest(cause));
+    else refuseUncounted(socket, unreadableRequest(cause));
   });
   const address = await listening(server, { host, port, what: 'proxy' }, ended);
   ownPort = address.port;
@@ -80,8 +86,8 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
 }
 
 /** Node keeps the response in progress on its socket, and its own handler of parse errors looks there too. */
-function isAnswering(socket: Duplex): boolean {
-  return '_httpMessage' in socket && typeof socket._httpMessage === 'object' && socket._httpMessage !== null;
+function responseOn(socket: Duplex): OutgoingMessage | undefined {
+  return '_httpMessage' in socket && socket._httpMessage instanceof OutgoingMessage ? socket._httpMessage : undefined;
 }
 
 function unreadableRequest(cause: NodeJS.ErrnoException): AppError {

@@ -1,7 +1,7 @@
-import { AppError, type ErrorCode, isErrorCode } from '@leasehold/core';
+import { AppError } from '@leasehold/core';
 import { Agent, type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
-import { parseAs } from './parse.ts';
+import { lines, parseAnswer, refusal, unreachable, untilDone, wholeText } from './answer.ts';
 import type { AddCredentialRequest, PutGrantRequest, RevokeGrantRequest } from './requests.ts';
 import * as resources from './resources.ts';
 
@@ -31,7 +31,10 @@ export interface Paging {
 
 type Verb = 'suspend' | 'resume' | 'delete';
 
-/** The admin API. Every method throws AppError: the broker's own, or `broker_unreachable`. `name` arguments take a name or an id. */
+/**
+ * The admin API. Every method throws AppError: the broker's own, `broker_unreachable`, or `internal` for an answer that is not understood.
+ * `name` arguments take a name or an id.
+ */
 export interface AdminClient {
   status(): Promise<resources.StatusResource>;
   addTenant(name: string): Promise<resources.TenantResource>;
@@ -64,7 +67,10 @@ export interface AdminClient {
 const timeoutMs = 30_000;
 const maxAnswerBytes = 64 * 1_024 * 1_024;
 
+/** Throws AppError `invalid_argument` for an address without TLS: the token is not sent in clear. */
 export function createAdminClient({ url, token, caPem }: AdminClientOptions): AdminClient {
+  mustBeHttps(url);
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new AppError('identity_invalid', 'What was given is no operator token.\nCheck the token file.');
   const dispatcher = new Agent({
     connect: { ca: caPem, rejectUnauthorized: true, timeout: 5_000 },
     headersTimeout: timeoutMs,
@@ -80,7 +86,7 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     } catch (cause) {
       throw unreachable(url, cause);
     }
-    if (answer.statusCode >= 300) throw await toAppError(answer);
+    if (answer.statusCode >= 300) throw await refusal(answer);
     return answer;
   }
 
@@ -91,7 +97,7 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     body?: object,
   ): Promise<v.InferOutput<S>> {
     const answer = await send(method, path, body);
-    return parseAs(schema, await answer.body.json(), 'the broker’s answer');
+    return parseAnswer(schema, await wholeText(answer.body, url));
   }
 
   const within = (tenant: string, ...parts: readonly string[]) => `/v1/tenants/${[tenant, ...parts].map(encodeURIComponent).join('/')}`;
@@ -106,13 +112,13 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     listTenants: (paging) => ask(pageOf(resources.tenantSchema), 'GET', page('/v1/tenants', paging)),
     changeTenant: (name, verb) => change(resources.tenantSchema, within(name), verb),
     addOperator: (tenant, name) =>
-      ask(v.strictObject({ operator: resources.operatorSchema, token: v.string() }), 'POST', within(tenant, 'operators'), { name }),
+      ask(v.object({ operator: resources.operatorSchema, token: v.string() }), 'POST', within(tenant, 'operators'), { name }),
     addAgent: (tenant, name) =>
-      ask(v.strictObject({ agent: resources.agentSchema, token: v.string() }), 'POST', within(tenant, 'agents'), { name }),
+      ask(v.object({ agent: resources.agentSchema, token: v.string() }), 'POST', within(tenant, 'agents'), { name }),
     listAgents: (tenant, paging) => ask(pageOf(resources.agentSchema), 'GET', page(within(tenant, 'agents'), paging)),
     rotateAgentToken: (tenant, name) =>
       ask(
-        v.strictObject({ item: resources.agentSchema, revocation: v.nullable(resources.revocationSchema), token: v.string() }),
+        v.object({ item: resources.agentSchema, revocation: v.nullable(resources.revocationSchema), token: v.string() }),
         'POST',
         within(tenant, 'agents', name, 'rotate-token'),
       ),
@@ -136,47 +142,24 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     confirmations: async function* (tenant, { epoch, seq, committed_at }) {
       const query = new URLSearchParams({ epoch, seq: String(seq), committed_at });
       const { body } = await send('GET', `${within(tenant, 'confirmations')}?${query}`);
-      yield* lines(body, resources.confirmationSchema);
+      yield* untilDone(lines(body, url), url);
     },
     close: () => dispatcher.close(),
   };
 }
 
 function pageOf<S extends v.GenericSchema>(schema: S) {
-  return v.strictObject({ items: v.array(schema), next: v.nullable(v.string()) });
+  return v.object({ items: v.array(schema), next: v.nullable(v.string()) });
 }
 
 function changeOf<S extends v.GenericSchema>(schema: S) {
-  return v.strictObject({ item: schema, revocation: v.nullable(resources.revocationSchema) });
+  return v.object({ item: schema, revocation: v.nullable(resources.revocationSchema) });
 }
 
-/** NDJSON: one object a line. */
-async function* lines<S extends v.GenericSchema>(body: AsyncIterable<Buffer>, schema: S): AsyncIterable<v.InferOutput<S>> {
-  let rest = '';
-  for await (const chunk of body) {
-    const parts = (rest + chunk.toString('utf8')).split('\n');
-    rest = parts.pop() ?? '';
-    for (const part of parts) if (part !== '') yield parseAs(schema, JSON.parse(part), 'the broker’s answer');
-  }
-}
-
-async function toAppError({ statusCode, body }: Dispatcher.ResponseData): Promise<AppError> {
-  const parsed = v.safeParse(resources.errorSchema, await body.json().catch(() => undefined));
-  if (!parsed.success)
-    return new AppError('internal', `The broker answered with status ${statusCode} and no reason. Is this the admin API?`);
-  const { code, message } = parsed.output.error;
-  const known: ErrorCode = isErrorCode(code) ? code : 'internal';
-  return new AppError(known, message);
-}
-
-function unreachable(url: string, cause: unknown): AppError {
-  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  const isTls = typeof code === 'string' && /CERT|TLS|SSL|SIGNATURE/.test(code);
-  return isTls
-    ? new AppError(
-        'broker_unreachable',
-        `The broker at ${url} shows a certificate that the CA file does not vouch for.\nUse the ca.pem of this broker (LEASEHOLD_CA_FILE).`,
-        { cause },
-      )
-    : new AppError('broker_unreachable', `The broker at ${url} does not answer.\nStart it, or check LEASEHOLD_ADMIN_URL.`, { cause });
+function mustBeHttps(url: string): void {
+  if (URL.parse(url)?.protocol !== 'https:')
+    throw new AppError(
+      'invalid_argument',
+      'The address of the broker does not begin with https://.\nWrite it as https://host:port (LEASEHOLD_ADMIN_URL).',
+    );
 }

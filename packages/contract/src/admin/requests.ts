@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { credentialTypeSchema, injectionSchema } from './resources.ts';
+import { credentialTypeSchema } from './resources.ts';
 
 /** Bodies of requests. Unknown fields are refused: a misspelled limit must not become no limit. */
 
@@ -7,6 +7,12 @@ const name = v.string('must be text');
 const strings = v.optional(v.array(v.string()), []);
 /** Base64 (RFC 4648 section 4): the one place where a value travels, towards the broker. */
 const value = v.pipe(v.string('must be text'), v.base64('must be base64'));
+
+const injection = v.variant('kind', [
+  v.strictObject({ kind: v.literal('header'), name: v.string(), template: v.string() }),
+  v.strictObject({ kind: v.literal('basic'), username: v.string() }),
+  v.strictObject({ kind: v.literal('query'), name: v.string() }),
+]);
 
 export const namedRequest = v.strictObject({ name });
 export type NamedRequest = v.InferInput<typeof namedRequest>;
@@ -23,7 +29,7 @@ export const addCredentialRequest = v.strictObject({
       private_cidrs: strings,
     }),
   ),
-  injection: injectionSchema,
+  injection,
   placeholder: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(512))), null),
   max_ttl_ms: v.optional(v.number(), 3_600_000),
   value,

@@ -1,12 +1,15 @@
 import * as v from 'valibot';
 
-/** The documented shapes: what the admin API answers and `--json` prints. snake_case, RFC 3339 times, never a value. */
+/**
+ * The documented shapes: what the admin API answers and `--json` prints. snake_case, RFC 3339 times, never a value.
+ * Fields that are not known here are passed over: a newer broker may add some.
+ */
 
 const time: v.StringSchema<undefined> = v.string();
 const maybeTime = v.nullable(time);
 const strings = v.array(v.string());
 
-export const tenantSchema = v.strictObject({
+export const tenantSchema = v.object({
   id: v.string(),
   name: v.string(),
   status: v.picklist(['active', 'suspended']),
@@ -14,7 +17,7 @@ export const tenantSchema = v.strictObject({
 });
 export type TenantResource = v.InferOutput<typeof tenantSchema>;
 
-export const agentSchema = v.strictObject({
+export const agentSchema = v.object({
   id: v.string(),
   name: v.string(),
   status: v.picklist(['active', 'suspended', 'deleted']),
@@ -23,10 +26,10 @@ export const agentSchema = v.strictObject({
 });
 export type AgentResource = v.InferOutput<typeof agentSchema>;
 
-export const operatorSchema = v.strictObject({ id: v.string(), name: v.string(), tenant_id: v.nullable(v.string()), created_at: time });
+export const operatorSchema = v.object({ id: v.string(), name: v.string(), tenant_id: v.nullable(v.string()), created_at: time });
 export type OperatorResource = v.InferOutput<typeof operatorSchema>;
 
-export const destinationSchema = v.strictObject({
+export const destinationSchema = v.object({
   scheme: v.picklist(['https', 'http']),
   host: v.string(),
   port: v.number(),
@@ -38,15 +41,15 @@ export const destinationSchema = v.strictObject({
 export type DestinationResource = v.InferOutput<typeof destinationSchema>;
 
 export const injectionSchema = v.variant('kind', [
-  v.strictObject({ kind: v.literal('header'), name: v.string(), template: v.string() }),
-  v.strictObject({ kind: v.literal('basic'), username: v.string() }),
-  v.strictObject({ kind: v.literal('query'), name: v.string() }),
+  v.object({ kind: v.literal('header'), name: v.string(), template: v.string() }),
+  v.object({ kind: v.literal('basic'), username: v.string() }),
+  v.object({ kind: v.literal('query'), name: v.string() }),
 ]);
 export type InjectionResource = v.InferOutput<typeof injectionSchema>;
 
 export const credentialTypeSchema = v.picklist(['api_key', 'oauth_token', 'db_password', 'service_account', 'basic']);
 
-export const credentialSchema = v.strictObject({
+export const credentialSchema = v.object({
   id: v.string(),
   name: v.string(),
   type: credentialTypeSchema,
@@ -61,7 +64,7 @@ export const credentialSchema = v.strictObject({
 });
 export type CredentialResource = v.InferOutput<typeof credentialSchema>;
 
-export const grantSchema = v.strictObject({
+export const grantSchema = v.object({
   id: v.string(),
   agent: v.string(),
   agent_id: v.string(),
@@ -77,7 +80,7 @@ export const grantSchema = v.strictObject({
 });
 export type GrantResource = v.InferOutput<typeof grantSchema>;
 
-export const leaseSchema = v.strictObject({
+export const leaseSchema = v.object({
   id: v.string(),
   agent: v.string(),
   credential: v.string(),
@@ -90,10 +93,10 @@ export const leaseSchema = v.strictObject({
 });
 export type LeaseResource = v.InferOutput<typeof leaseSchema>;
 
-export const auditRowSchema = v.strictObject({
+export const auditRowSchema = v.object({
   seq: v.number(),
   at: time,
-  actor: v.strictObject({ kind: v.picklist(['agent', 'operator', 'system']), id: v.string() }),
+  actor: v.object({ kind: v.picklist(['agent', 'operator', 'system']), id: v.string() }),
   action: v.string(),
   outcome: v.picklist(['allowed', 'denied']),
   reason: v.nullable(v.string()),
@@ -108,21 +111,21 @@ export const auditRowSchema = v.strictObject({
 export type AuditRowResource = v.InferOutput<typeof auditRowSchema>;
 
 export const auditVerdictSchema = v.variant('intact', [
-  v.strictObject({ intact: v.literal(true), rows: v.number() }),
-  v.strictObject({ intact: v.literal(false), bad_seq: v.number(), why: v.string() }),
+  v.object({ intact: v.literal(true), rows: v.number() }),
+  v.object({ intact: v.literal(false), bad_seq: v.number(), why: v.string() }),
 ]);
 export type AuditVerdictResource = v.InferOutput<typeof auditVerdictSchema>;
 
 /** Where the log stood after a revocation, and when it was committed: what confirmations are followed by. */
-export const revocationSchema = v.strictObject({ epoch: v.string(), seq: v.number(), committed_at: time });
+export const revocationSchema = v.object({ epoch: v.string(), seq: v.number(), committed_at: time });
 export type RevocationResource = v.InferOutput<typeof revocationSchema>;
 
-export const statusSchema = v.strictObject({
+export const statusSchema = v.object({
   version: v.string(),
   tenants: v.number(),
   live_leases: v.number(),
   sidecars: v.array(
-    v.strictObject({
+    v.object({
       tenant_id: v.string(),
       agent_id: v.string(),
       instance: v.string(),
@@ -133,10 +136,10 @@ export const statusSchema = v.strictObject({
 });
 export type StatusResource = v.InferOutput<typeof statusSchema>;
 
-export const confirmationSchema = v.strictObject({
+export const confirmationSchema = v.object({
   done: v.boolean(),
   total: v.number(),
-  confirmed: v.array(v.strictObject({ instance: v.string(), after_ms: v.number() })),
+  confirmed: v.array(v.object({ instance: v.string(), after_ms: v.number() })),
   outstanding: v.array(v.string()),
   elapsed_ms: v.number(),
   committed_at: time,

@@ -16,8 +16,9 @@ async function tour(): Promise<number> {
   const screen = createScreen(process.stdout, process.env);
   const dir = await mkdtemp(join(tmpdir(), 'leasehold-tour-'));
   const stops: (() => Promise<void> | void)[] = [() => rm(dir, { recursive: true, force: true })];
+  // Heard each time: npm passes a Ctrl-C on that the terminal sent us already, and the second one must not end the tidying up.
   const interrupted = new Promise<number>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(0));
   });
   try {
     screen.title('Leasehold, from the first call to the last: a broker, a sidecar, a vendor’s API, and an agent without a key.');

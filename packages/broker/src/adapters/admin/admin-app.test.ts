@@ -49,6 +49,7 @@ const within: readonly (readonly [string, string, object?])[] = [
   ['DELETE', '/leases/lse_00000000000000000000000000000000'],
   ['GET', '/audit'],
   ['GET', '/audit/verify'],
+  ['GET', '/confirmations?epoch=epoch-1&seq=1&committed_at=2026-01-31T12:00:00.000Z'],
 ];
 const routes = within.map(withBody);
 const above: readonly (readonly [string, string, object?])[] = [
@@ -127,6 +128,14 @@ describe('what comes in', () => {
     ]);
   });
 
+  test.each(['/agents?limit=0', '/agents?limit=1001', '/agents?limit=1e2', '/audit?newest=0', '/audit?after=-1', '/confirmations?seq=1'])(
+    '%s is refused with 400, never clamped',
+    async (path) => {
+      const answer = await send('GET', `/v1/tenants/one${path}`, undefined, tokens.one);
+      expect([answer.status, answer.headers.get('x-leasehold-error')]).toEqual([400, 'invalid_argument']);
+    },
+  );
+
   test('all problems are named at once, and no value is quoted', async () => {
     const answer = await send('POST', add, { name: 1, destinations: 'x', injection, value: 'sk-not-base64-!' }, tokens.one);
     const text = await answer.text();
@@ -160,6 +169,7 @@ describe('what goes out', () => {
   test('answers are not cached, and the log knows routes, not names', async () => {
     const answer = await send('GET', '/v1/tenants/one/credentials/api', undefined, tokens.one);
     expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.headers.get('access-control-allow-origin')).toBe(null);
     expect(log.at(-1)).toMatchObject({ method: 'GET', route: '/v1/tenants/:tenant/credentials/:name', status: 200 });
   });
 

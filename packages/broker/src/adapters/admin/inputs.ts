@@ -1,5 +1,5 @@
 import type { AddCredentialRequest, PutGrantRequest } from '@leasehold/contract/admin';
-import { AppError, type Injection, parseDestination } from '@leasehold/core';
+import { AppError, parseDestination } from '@leasehold/core';
 import type { Page } from '../../ports/store.ts';
 import type { CredentialDraft, GrantDraft, RevocationReceipt } from '../../ports/use-cases.ts';
 
@@ -15,14 +15,10 @@ export function toCredentialDraft(
     destinations: destinations.map(({ url, methods = [], path_prefixes = [], ca_pem, private_cidrs = [] }) =>
       parseDestination(url, { methods, pathPrefixes: path_prefixes, caPem: ca_pem ?? undefined, privateCidrs: private_cidrs }),
     ),
-    injection: toInjection(injection),
+    injection,
     placeholder: placeholder ?? undefined,
     maxTtlMs: max_ttl_ms,
   };
-}
-
-function toInjection(injection: AddCredentialRequest['injection']): Injection {
-  return injection;
 }
 
 /** The caller wipes it. */
@@ -55,17 +51,22 @@ export function toGrantDraft({
 const maxPage = 1_000;
 
 export function toPage(query: Query): Page {
-  return { limit: wholeNumber(query, 'limit', 100, maxPage), after: query('after') };
+  return { limit: wholeNumber(query, 'limit', 100, { min: 1, max: maxPage }), after: query('after') };
 }
 
 /** One parameter of the query string. */
 export type Query = (name: string) => string | undefined;
 
-export function wholeNumber(query: Query, name: string, fallback: number, max: number): number {
+export function wholeNumber(
+  query: Query,
+  name: string,
+  fallback: number,
+  { min = 0, max = Number.MAX_SAFE_INTEGER }: { readonly min?: number; readonly max?: number } = {},
+): number {
   const text = query(name);
   if (text === undefined) return fallback;
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= 0 && value <= max)) throw new AppError('invalid_argument', `"${name}" must be a whole number up to ${max}.`);
+  if (!(value >= min && value <= max)) throw new AppError('invalid_argument', `"${name}" must be a whole number from ${min} to ${max}.`);
   return value;
 }
 
@@ -74,5 +75,5 @@ export function toReceipt(query: Query): RevocationReceipt {
   const committedAt = Date.parse(query('committed_at') ?? '');
   if (epoch === undefined || Number.isNaN(committedAt))
     throw new AppError('invalid_argument', 'Give epoch, seq and committed_at as the revocation answered them.');
-  return { head: { epoch, seq: wholeNumber(query, 'seq', 0, Number.MAX_SAFE_INTEGER) }, committedAt };
+  return { head: { epoch, seq: wholeNumber(query, 'seq', 0) }, committedAt };
 }

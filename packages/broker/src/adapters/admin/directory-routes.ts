@@ -1,0 +1,51 @@
+import { namedRequest, parseAs } from '@leasehold/contract/admin';
+import type { AdminUseCases } from '../../ports/use-cases.ts';
+import { type App, changed, forEachVerb, jsonBody, listed, named, operator, page, tenant } from './request-context.ts';
+import * as resources from './resources.ts';
+
+/** Who there is: tenants, their operators and their agents. */
+export function addDirectoryRoutes(app: App, admin: AdminUseCases): void {
+  addTenantRoutes(app, admin);
+  addAgentRoutes(app, admin);
+}
+
+function addTenantRoutes(app: App, admin: AdminUseCases): void {
+  app.get('/v1/status', async (c) => c.json(resources.toStatusResource(await admin.status(operator(c)))));
+  app.post('/v1/tenants', async (c) => {
+    const { name } = parseAs(namedRequest, await jsonBody(c), 'the body');
+    return c.json(resources.toTenantResource(await admin.addTenant(operator(c), name)), 201);
+  });
+  app.get('/v1/tenants', async (c) => c.json(listed(await admin.listTenants(operator(c), page(c)), resources.toTenantResource)));
+  for (const [verb, status] of [
+    ['suspend', 'suspended'],
+    ['resume', 'active'],
+  ] as const) {
+    app.post(`/v1/tenants/:tenant/${verb}`, async (c) =>
+      c.json(changed(await admin.setTenantStatus(operator(c), tenant(c), status), resources.toTenantResource)),
+    );
+  }
+  app.post('/v1/tenants/:tenant/operators', async (c) => {
+    const { name } = parseAs(namedRequest, await jsonBody(c), 'the body');
+    const added = await admin.addOperator(operator(c), tenant(c), name);
+    return c.json({ operator: resources.toOperatorResource(added.operator), token: added.token }, 201);
+  });
+}
+
+function addAgentRoutes(app: App, admin: AdminUseCases): void {
+  const base = '/v1/tenants/:tenant/agents';
+  app.post(base, async (c) => {
+    const { name } = parseAs(namedRequest, await jsonBody(c), 'the body');
+    const added = await admin.addAgent(operator(c), tenant(c), name);
+    return c.json({ agent: resources.toAgentResource(added.agent), token: added.token }, 201);
+  });
+  app.get(base, async (c) => c.json(listed(await admin.listAgents(operator(c), tenant(c), page(c)), resources.toAgentResource)));
+  app.post(`${base}/:name/rotate-token`, async (c) => {
+    const rotated = await admin.rotateAgentToken(operator(c), tenant(c), named(c));
+    return c.json({ ...changed(rotated, resources.toAgentResource), token: rotated.token });
+  });
+  forEachVerb((method, path, status) =>
+    app.on(method, `${base}/:name${path}`, async (c) =>
+      c.json(changed(await admin.setAgentStatus(operator(c), tenant(c), named(c), status), resources.toAgentResource)),
+    ),
+  );
+}

@@ -1,0 +1,38 @@
+import type { AdminUseCases } from '../../ports/use-cases.ts';
+import { confirmationStream } from './confirmation-stream.ts';
+import { toReceipt, wholeNumber } from './inputs.ts';
+import { type App, type Ctx, changed, listed, named, operator, page, tenant } from './request-context.ts';
+import * as resources from './resources.ts';
+
+const maxAuditRows = 1_000;
+
+/** What happened: leases, the audit trail, and how sidecars confirm a revocation. */
+export function addTrailRoutes(app: App, admin: AdminUseCases, reportFailure: (c: Ctx, thrown: unknown) => void): void {
+  const base = '/v1/tenants/:tenant';
+  app.get(`${base}/leases`, async (c) => {
+    const found = await admin.listLeases(operator(c), tenant(c), page(c), c.req.query('state') !== 'all');
+    return c.json(listed(found, (item) => resources.toLeaseResource(item, item.status)));
+  });
+  app.delete(`${base}/leases/:name`, async (c) => {
+    const revoked = await admin.revokeLease(operator(c), tenant(c), named(c));
+    return c.json(changed(revoked, (item) => resources.toLeaseResource(item, item.lease.ended?.how ?? 'active')));
+  });
+  app.get(`${base}/audit`, async (c) => {
+    const query = (name: string) => c.req.query(name);
+    const ask =
+      query('newest') === undefined
+        ? { after: wholeNumber(query, 'after', 0), limit: wholeNumber(query, 'limit', 100, { min: 1, max: maxAuditRows }) }
+        : { newest: wholeNumber(query, 'newest', 20, { min: 1, max: maxAuditRows }) };
+    return c.json((await admin.auditRows(operator(c), tenant(c), ask)).map(resources.toAuditResource));
+  });
+  app.get(`${base}/audit/verify`, async (c) => c.json(resources.toVerdictResource(await admin.verifyAudit(operator(c), tenant(c)))));
+  app.get(`${base}/confirmations`, async (c) => {
+    const receipt = toReceipt((name) => c.req.query(name));
+    const body = await confirmationStream({
+      steps: admin.confirmations(operator(c), tenant(c), receipt, c.req.raw.signal),
+      committedAt: receipt.committedAt,
+      onFailure: (thrown) => reportFailure(c, thrown),
+    });
+    return c.body(body, 200, { 'content-type': 'application/x-ndjson' });
+  });
+}

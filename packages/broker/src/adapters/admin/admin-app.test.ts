@@ -181,6 +181,16 @@ describe('what goes out', () => {
     });
   });
 
+  test('a lease whose credential was cut is shown as revoked, also by the one who revokes it again', async () => {
+    const caller = await rig.session('one', 'borrower');
+    await rig.admin.putGrant(rig.root, 'one', grantDraft('borrower', 'api'));
+    const { items } = await rig.admin.listCredentials(rig.root, 'one', { limit: 1, after: undefined });
+    const { leaseId } = await rig.lending.issueLease(caller, { credentialId: items[0]?.id ?? '', ttlMs: 60_000 });
+    await send('POST', '/v1/tenants/one/credentials/api/suspend', undefined, tokens.one);
+    const answer = await send('DELETE', `/v1/tenants/one/leases/${leaseId}`, undefined, tokens.one);
+    expect(await answer.json()).toMatchObject({ item: { id: leaseId, status: 'revoked' }, revocation: null });
+  });
+
   test('an unknown route is a typed 404', async () => {
     const answer = await send('GET', '/v1/nonsense', undefined, tokens.one);
     expect([answer.status, answer.headers.get('x-leasehold-error')]).toEqual([404, 'not_found']);

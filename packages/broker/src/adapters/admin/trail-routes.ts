@@ -1,3 +1,4 @@
+import { leaseStatus } from '../../domain/lease-liveness.ts';
 import type { AdminUseCases } from '../../ports/use-cases.ts';
 import { confirmationStream } from './confirmation-stream.ts';
 import { toReceipt, wholeNumber } from './inputs.ts';
@@ -15,7 +16,7 @@ export function addTrailRoutes(app: App, admin: AdminUseCases, reportFailure: (c
   });
   app.delete(`${base}/leases/:name`, async (c) => {
     const revoked = await admin.revokeLease(operator(c), tenant(c), named(c));
-    return c.json(changed(revoked, (item) => resources.toLeaseResource(item, item.lease.ended?.how ?? 'active')));
+    return c.json(changed(revoked, (item) => resources.toLeaseResource(item, leaseStatus(item.lease, item, item.now))));
   });
   app.get(`${base}/audit`, async (c) => {
     const query = (name: string) => c.req.query(name);

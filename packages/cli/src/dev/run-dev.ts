@@ -13,7 +13,7 @@ export interface DevOptions {
 export async function runDev(options: DevOptions): Promise<number> {
   // Heard each time: npm passes a Ctrl-C on that the terminal sent us already, and the second one must not end the tidying up.
   const interrupted = new Promise<number>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(0));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
   });
   const stack = await startStack(options);
   process.stdout.write(options.json ? `${JSON.stringify(readyLine(stack))}\n` : welcome(stack));

@@ -18,7 +18,7 @@ async function tour(): Promise<number> {
   const stops: (() => Promise<void> | void)[] = [() => rm(dir, { recursive: true, force: true })];
   // Heard each time: npm passes a Ctrl-C on that the terminal sent us already, and the second one must not end the tidying up.
   const interrupted = new Promise<number>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(0));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
   });
   try {
     screen.title('Leasehold, from the first call to the last: a broker, a sidecar, a vendor’s API, and an agent without a key.');

@@ -1,7 +1,6 @@
 import { AppError } from '@leasehold/core';
 import type { Logger } from 'pino';
 import { createLog } from './log.ts';
-import { safeError } from './safe-error.ts';
 import { describeSettings, readSettings, type SettingSpecs, type Settings } from './settings.ts';
 import { refuseUnsafeEnvironment } from './unsafe-environment.ts';
 import { version } from './version.ts';
@@ -66,7 +65,7 @@ function announce(log: Logger, facts: Readonly<Record<string, string | number>>)
 
 function fail(log: Logger, thrown: unknown): void {
   const isUsage = thrown instanceof AppError && thrown.code === 'invalid_argument';
-  log.fatal({ err: safeError(thrown) }, 'stopped by an error');
+  log.fatal({ err: thrown }, 'stopped by an error');
   if (thrown instanceof AppError) process.send?.({ failed: { code: thrown.code, message: thrown.message } });
   process.exitCode = isUsage ? 2 : 1;
   // What is still open must not keep a failed process alive.
@@ -95,7 +94,7 @@ function endOfProcess(log: Logger): AbortSignal {
   }
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (thrown: unknown) => {
-      log.fatal({ err: safeError(thrown) }, event);
+      log.fatal({ err: thrown }, event);
       process.exit(1);
     });
   }

@@ -64,8 +64,18 @@ test('kill -9 of the broker loses no acknowledged credential, grant, suspension 
 test('the same directory given again starts with the same data', async () => {
   await addCredential(stack, vendor, { name: 'kept', value: 'sk-kept-000000', extra: ['--path', '/kept'] });
   await grant(stack, 'kept');
+  await eventually(
+    () => throughBaseUrl(stack.proxyPort, '/kept/kept'),
+    ({ status }) => status === 200,
+  );
   expect(await stack.stop()).toBe(0);
   stack = await startDevStack({ dir: stack.dir });
+  // The sidecar gave its lease back before it ended.
+  const leases = (await stack.ok(['lease', 'list', '--all', '--json']))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(leases.filter(({ credential }) => credential === 'kept').map(({ status }) => status)).toEqual(['released']);
   const answer = await eventually(
     () => throughBaseUrl(stack.proxyPort, '/kept/kept'),
     ({ status }) => status === 200,

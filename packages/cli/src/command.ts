@@ -23,8 +23,13 @@ export interface Operation {
 export async function operate(flags: CommonFlags, work: (operation: Operation) => Promise<void>): Promise<void> {
   const out = createPrinter({ isJson: flags.json === true, out: process.stdout, env: process.env });
   const client = await connect(await findConnection(flags.dir, process.env));
+  let chosen: Promise<string> | undefined;
+  const tenant = () => {
+    chosen ??= chooseTenant(client, flags.tenant, process.env);
+    return chosen;
+  };
   try {
-    await work({ client, out, tenant: () => chooseTenant(client, flags.tenant, process.env) });
+    await work({ client, out, tenant });
   } finally {
     await client.close();
   }
@@ -46,6 +51,10 @@ export function tenantVerb(noun: Command, usage: string, about: string): Command
 
 export function waitFlag(): Option {
   return new Option('--wait', 'show how sidecars confirm, until all have or the bound is over');
+}
+
+export function tokenFileFlag(): Option {
+  return new Option('--token-file <file>', 'write the token there (mode 0600, never over a file) in place of printing it');
 }
 
 export function yesFlag(): Option {

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type AdminClient, createAdminClient } from '@leasehold/contract/admin';
+import type { AdminClient } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
-import { readPrivateFile } from '@leasehold/runtime';
 
 export interface Connection {
   readonly url: string;
@@ -10,26 +9,27 @@ export interface Connection {
   readonly caFile: string;
 }
 
+const variables = ['LEASEHOLD_ADMIN_URL', 'LEASEHOLD_TOKEN_FILE', 'LEASEHOLD_CA_FILE'] as const;
+
 /** Where a command finds its broker: three variables of the environment, or a state directory that `dev` filled. */
 export async function findConnection(dir: string | undefined, env: NodeJS.ProcessEnv): Promise<Connection> {
-  const { LEASEHOLD_ADMIN_URL: url, LEASEHOLD_TOKEN_FILE: tokenFile, LEASEHOLD_CA_FILE: caFile } = env;
-  if (dir === undefined && (url ?? tokenFile ?? caFile) !== undefined) {
-    const missing = Object.entries({ LEASEHOLD_ADMIN_URL: url, LEASEHOLD_TOKEN_FILE: tokenFile, LEASEHOLD_CA_FILE: caFile }).filter(
-      ([, value]) => value === undefined,
-    );
-    if (url === undefined || tokenFile === undefined || caFile === undefined) {
-      throw new AppError(
-        'invalid_argument',
-        `${missing.map(([name]) => name).join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set.\nSet all three of LEASEHOLD_ADMIN_URL, LEASEHOLD_TOKEN_FILE and LEASEHOLD_CA_FILE, or none.`,
-      );
-    }
-    return { url, tokenFile, caFile };
-  }
-  return readStateDirectory(stateDirectory(dir, env));
+  const [url, tokenFile, caFile] = variables.map((name) => given(env[name]));
+  if (dir !== undefined || (url ?? tokenFile ?? caFile) === undefined) return readStateDirectory(stateDirectory(dir, env));
+  if (url !== undefined && tokenFile !== undefined && caFile !== undefined) return { url, tokenFile, caFile };
+  const missing = variables.filter((name) => given(env[name]) === undefined);
+  throw new AppError(
+    'invalid_argument',
+    `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set.\nSet all three of ${variables.join(', ')}, or none.`,
+  );
+}
+
+/** A variable that is set to nothing is not set. */
+function given(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
 }
 
 export function stateDirectory(dir: string | undefined, env: NodeJS.ProcessEnv): string {
-  return resolve(dir ?? env.LEASEHOLD_DIR ?? '.leasehold');
+  return resolve(dir ?? given(env.LEASEHOLD_DIR) ?? '.leasehold');
 }
 
 async function readStateDirectory(dir: string): Promise<Connection> {
@@ -41,26 +41,44 @@ async function readStateDirectory(dir: string): Promise<Connection> {
       { cause },
     );
   });
-  const found: unknown = JSON.parse(text);
-  const { url, token_file, ca_file } =
-    typeof found === 'object' && found !== null ? { url: undefined, token_file: undefined, ca_file: undefined, ...found } : {};
+  const { url, token_file, ca_file } = fieldsOf(text);
   if (typeof url !== 'string' || typeof token_file !== 'string' || typeof ca_file !== 'string') {
     throw new AppError('invalid_argument', `${path} does not say where the broker is.\nStart it again with: leasehold dev --dir ${dir}`);
   }
   return { url, tokenFile: token_file, caFile: ca_file };
 }
 
+function fieldsOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const found: unknown = JSON.parse(text);
+    return typeof found === 'object' && found !== null ? { ...found } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Names all that is wrong with both files at once. */
 export async function connect({ url, tokenFile, caFile }: Connection): Promise<AdminClient> {
-  const token = (await readPrivateFile(tokenFile)).toString('utf8').trim();
-  const caPem = await readFile(caFile, 'utf8').catch((cause: unknown) => {
-    throw new AppError('invalid_argument', `The CA file ${caFile} can't be read.\nCopy the broker's ca.pem there.`, { cause });
-  });
-  return createAdminClient({ url, token, caPem });
+  // Loaded here: what needs no broker, such as `--help` and `completion`, must not wait for an HTTP client.
+  const [{ createAdminClient }, { readPrivateFile }] = await Promise.all([
+    import('@leasehold/contract/admin'),
+    import('@leasehold/runtime'),
+  ]);
+  const [token, caPem] = await Promise.allSettled([
+    readPrivateFile(tokenFile),
+    readFile(caFile, 'utf8').catch((cause: unknown) => {
+      throw new AppError('invalid_argument', `The CA file ${caFile} can’t be read.\nCopy the broker’s ca.pem there.`, { cause });
+    }),
+  ]);
+  if (token.status === 'fulfilled' && caPem.status === 'fulfilled')
+    return createAdminClient({ url, token: token.value.toString('utf8').trim(), caPem: caPem.value });
+  const problems = [token, caPem].flatMap((each) => (each.status === 'rejected' ? [AppError.from(each.reason)] : []));
+  throw new AppError('invalid_argument', problems.map(({ message }) => message).join('\n'), { cause: problems[0] });
 }
 
 /** `--tenant`, else LEASEHOLD_TENANT, else the only tenant that this operator reaches. */
-export async function chooseTenant(client: AdminClient, given: string | undefined, env: NodeJS.ProcessEnv): Promise<string> {
-  const wanted = given ?? env.LEASEHOLD_TENANT;
+export async function chooseTenant(client: AdminClient, named: string | undefined, env: NodeJS.ProcessEnv): Promise<string> {
+  const wanted = named ?? given(env.LEASEHOLD_TENANT);
   if (wanted !== undefined) return wanted;
   const { items } = await client.listTenants({ limit: 2 });
   const [only] = items;

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from '@leasehold/core';
+import type { ErrorCode } from '@leasehold/core';
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
 
@@ -40,20 +40,3 @@ export const exitCodeOf: Readonly<Record<ErrorCode, Exclude<ExitCode, 0>>> = {
   value_unreadable: 1,
   internal: 1,
 };
-
-const nextSteps: Readonly<Record<Exclude<ExitCode, 0>, string>> = {
-  1: 'Look at the broker’s log, then try again.',
-  2: 'Run the command with --help to see how it is used.',
-  3: 'Ask an operator who may, or change the policy first.',
-  4: 'List what there is with the `list` verb of the same noun.',
-  5: 'Start the broker (leasehold dev), or check where the command looks for it.',
-};
-
-/** One line of what happened and one of what to do. Messages that bring their own second part keep it. */
-export function errorLines(thrown: unknown): { readonly code: Exclude<ExitCode, 0>; readonly text: string } {
-  const error = AppError.from(thrown);
-  const code = exitCodeOf[error.code];
-  const [what = '', ...rest] = error.message.split(/\n|(?<=[.:]) (?=[A-Z])/);
-  const next = rest.length > 0 ? rest.join('\n') : nextSteps[code];
-  return { code, text: `leasehold: ${what}\n${next}\n` };
-}

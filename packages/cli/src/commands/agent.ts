@@ -1,25 +1,20 @@
-import { open } from 'node:fs/promises';
-import { AppError } from '@leasehold/core';
 import type { Command } from 'commander';
-import { allPages, type CommonFlags, type Operation, operate, tenantVerb, waitFlag, yesFlag } from '../command.ts';
+import { allPages, type CommonFlags, type Operation, operate, tenantVerb, tokenFileFlag, waitFlag, yesFlag } from '../command.ts';
 import { confirm } from '../input/confirm.ts';
 import { shortTime } from '../output/times.ts';
+import { keepToken } from '../output/token-file.ts';
 import { reportChange } from '../wait.ts';
 
-interface TokenFlags extends CommonFlags {
-  readonly tokenFile?: string;
-}
-
-const tokenFile = ['--token-file <file>', 'write the token there (mode 0600, never over a file) in place of printing it'] as const;
+type TokenFlags = CommonFlags & { readonly tokenFile?: string };
 
 export function addAgentCommands(program: Command): void {
   const noun = program.command('agent').description('who may borrow');
   tenantVerb(noun, 'add <name>', 'make an agent; its token is shown once')
-    .option(...tokenFile)
+    .addOption(tokenFileFlag())
     .action((name: string, flags: TokenFlags) => add(name, flags));
   tenantVerb(noun, 'list', 'all agents').action((flags: CommonFlags) => list(flags));
   tenantVerb(noun, 'rotate-token <name>', 'make a new token; what was borrowed with the old one dies')
-    .option(...tokenFile)
+    .addOption(tokenFileFlag())
     .addOption(waitFlag())
     .action((name: string, flags: TokenFlags) => rotateToken(name, flags));
   for (const each of ['suspend', 'resume', 'delete'] as const) {
@@ -39,12 +34,10 @@ const done = { suspend: 'suspended', resume: 'resumed', delete: 'deleted' };
 
 async function add(name: string, flags: TokenFlags): Promise<void> {
   await operate(flags, async ({ client, out, tenant }) => {
-    const { agent, token } = await client.addAgent(await tenant(), name);
-    if (flags.tokenFile !== undefined) await writeToken(flags.tokenFile, token);
-    const shown = flags.tokenFile === undefined ? { token } : { token_file: flags.tokenFile };
-    if (out.isJson) out.json({ ...agent, ...shown });
-    else
-      out.line(`agent ${agent.name} made. Its token, shown this once: ${flags.tokenFile === undefined ? token : `in ${flags.tokenFile}`}`);
+    const within = await tenant();
+    const { made, shown, text } = await keepToken(flags.tokenFile, () => client.addAgent(within, name));
+    if (out.isJson) out.json({ ...made.agent, ...shown });
+    else out.line(`agent ${made.agent.name} made. Its token, shown this once: ${text}`);
   });
 }
 
@@ -63,11 +56,11 @@ async function list(flags: CommonFlags): Promise<void> {
 
 async function rotateToken(name: string, flags: TokenFlags): Promise<void> {
   await operate(flags, async (operation: Operation) => {
-    const { token, ...changed } = await operation.client.rotateAgentToken(await operation.tenant(), name);
-    if (flags.tokenFile !== undefined) await writeToken(flags.tokenFile, token);
-    const shown = flags.tokenFile === undefined ? { token } : { token_file: flags.tokenFile };
-    const sentence = `agent ${changed.item.name} has a new token, shown this once: ${flags.tokenFile === undefined ? token : `in ${flags.tokenFile}`}`;
-    await reportChange(operation, { ...changed, item: { ...changed.item, ...shown } }, sentence, flags.wait === true);
+    const within = await operation.tenant();
+    const { made, shown, text } = await keepToken(flags.tokenFile, () => operation.client.rotateAgentToken(within, name));
+    const { item, revocation } = made;
+    const sentence = `agent ${item.name} has a new token, shown this once: ${text}`;
+    await reportChange(operation, { item: { ...item, ...shown }, revocation }, sentence, flags.wait === true);
   });
 }
 
@@ -77,18 +70,4 @@ async function change(name: string, verb: keyof typeof done, flags: CommonFlags)
     const changed = await operation.client.changeAgent(await operation.tenant(), name, verb);
     await reportChange(operation, changed, `agent ${changed.item.name} ${done[verb]}.`, flags.wait === true);
   });
-}
-
-async function writeToken(path: string, token: string): Promise<void> {
-  try {
-    const file = await open(path, 'wx', 0o600);
-    await file.writeFile(`${token}\n`);
-    await file.close();
-  } catch (cause) {
-    throw new AppError(
-      'invalid_argument',
-      `The token could not be written to ${path}, and it is lost.\nChoose a file that is not there, and make a new token with: leasehold agent rotate-token`,
-      { cause },
-    );
-  }
 }

@@ -30,18 +30,14 @@ async function tail(flags: CommonFlags & { readonly limit: string }): Promise<vo
   });
 }
 
-function whatOf({ detail, credential_id }: AuditRowResource): string {
+function whatOf({ detail }: AuditRowResource): string {
   const { name, agent, credential, method, authority, path, status, count } = detail;
   if (method !== undefined) return `${method} ${authority}${path} → ${status}${Number(count) > 1 ? ` (${count} times)` : ''}`;
   if (agent !== undefined) return `${agent} ← ${credential}`;
-  return String(
-    name ??
-      Object.entries(detail)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(' ') ??
-      credential_id ??
-      '',
-  );
+  if (name !== undefined) return String(name);
+  return Object.entries(detail)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
 }
 
 async function verify(flags: CommonFlags): Promise<void> {
@@ -64,6 +60,7 @@ async function exportAll(flags: CommonFlags): Promise<void> {
     for (;;) {
       const rows = await client.auditAfter(name, after, exportPage);
       for (const row of rows) out.json(row);
+      await out.drained();
       after = rows.at(-1)?.seq ?? after;
       if (rows.length < exportPage) return;
     }

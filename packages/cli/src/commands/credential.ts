@@ -1,27 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import type { AddCredentialRequest, CredentialResource, InjectionResource } from '@leasehold/contract/admin';
-import { AppError, checkInjection, checkValue, parseDestination, parseDuration } from '@leasehold/core';
+import type { DestinationResource, InjectionResource } from '@leasehold/contract/admin';
+import { checkValue } from '@leasehold/core';
 import type { Command } from 'commander';
 import { allPages, type CommonFlags, operate, repeatable, tenantVerb, waitFlag, yesFlag } from '../command.ts';
 import { confirm } from '../input/confirm.ts';
+import { credentialDraft, type DraftFlags } from '../input/credential-draft.ts';
 import { readValue } from '../input/value.ts';
 import { shortDuration, shortTime } from '../output/times.ts';
 import { reportChange } from '../wait.ts';
-
-interface AddFlags extends CommonFlags {
-  readonly destination?: readonly string[];
-  readonly header?: string;
-  readonly basic?: string;
-  readonly query?: string;
-  readonly placeholder?: string;
-  readonly path?: readonly string[];
-  readonly method?: readonly string[];
-  readonly ca?: string;
-  readonly private?: readonly string[];
-  readonly maxTtl?: string;
-  readonly type: NonNullable<AddCredentialRequest['type']>;
-  readonly valueFile?: string;
-}
 
 export function addCredentialCommands(program: Command): void {
   const noun = program.command('credential').description('secrets, and where and how they may be used');
@@ -38,7 +23,7 @@ export function addCredentialCommands(program: Command): void {
     .option('--max-ttl <duration>', 'longest lease', '1h')
     .option('--type <type>', 'api_key, oauth_token, db_password, service_account or basic', 'api_key')
     .option('--value-file <file>', 'file with the value')
-    .action((name: string, flags: AddFlags) => add(name, flags));
+    .action((name: string, flags: CommonFlags & DraftFlags & { valueFile?: string }) => add(name, flags));
   tenantVerb(noun, 'list', 'all credentials, without their values').action((flags: CommonFlags) => list(flags));
   tenantVerb(noun, 'show <name>', 'one credential, without its value').action((name: string, flags: CommonFlags) => show(name, flags));
   tenantVerb(noun, 'rotate <name>', 'store a new value: leases on the old one die, new leases carry the new one')
@@ -60,25 +45,14 @@ const abouts = {
 };
 const done = { suspend: 'suspended', resume: 'resumed', delete: 'deleted' };
 
-async function add(name: string, flags: AddFlags): Promise<void> {
+async function add(name: string, flags: CommonFlags & DraftFlags & { readonly valueFile?: string }): Promise<void> {
   // Judged here too, before the value is read: the operator learns of a mistake without typing a secret first.
-  const injection = injectionOf(flags);
-  const destinations = await destinationsOf(flags);
-  const maxTtlMs = parseDuration(flags.maxTtl ?? '1h');
-  if (maxTtlMs === undefined) throw new AppError('invalid_argument', `--max-ttl "${flags.maxTtl}" is no duration.\nWrite it as 10m or 1h.`);
+  const draft = await credentialDraft(name, flags);
   const value = await readValue(flags.valueFile);
   try {
     checkValue(value);
     await operate(flags, async ({ client, out, tenant }) => {
-      const added = await client.addCredential(await tenant(), {
-        name,
-        type: flags.type,
-        destinations,
-        injection,
-        placeholder: flags.placeholder ?? null,
-        max_ttl_ms: maxTtlMs,
-        value: value.toString('base64'),
-      });
+      const added = await client.addCredential(await tenant(), { ...draft, value: value.toString('base64') });
       if (out.isJson) out.json(added);
       else
         out.line(
@@ -90,53 +64,6 @@ async function add(name: string, flags: AddFlags): Promise<void> {
   }
 }
 
-function injectionOf({ header, basic, query }: AddFlags): InjectionResource {
-  const given = [header, basic, query].filter((each) => each !== undefined);
-  if (given.length !== 1) {
-    throw new AppError(
-      'invalid_argument',
-      `Say with exactly one of --header, --basic and --query how the value goes on the wire.\nFor example: --header 'Authorization: Bearer {value}'`,
-    );
-  }
-  const injection =
-    header !== undefined
-      ? headerInjection(header)
-      : basic !== undefined
-        ? { kind: 'basic' as const, username: basic }
-        : { kind: 'query' as const, name: query ?? '' };
-  checkInjection(injection);
-  return injection;
-}
-
-function headerInjection(text: string): InjectionResource {
-  const colon = text.indexOf(':');
-  if (colon === -1)
-    throw new AppError('invalid_argument', "--header wants a name and a template.\nFor example: --header 'Authorization: Bearer {value}'");
-  return { kind: 'header', name: text.slice(0, colon).trim(), template: text.slice(colon + 1).trim() };
-}
-
-async function destinationsOf({
-  destination = [],
-  path = [],
-  method = [],
-  ca,
-  private: cidrs = [],
-}: AddFlags): Promise<AddCredentialRequest['destinations']> {
-  if (destination.length === 0)
-    throw new AppError('invalid_argument', 'A credential needs a destination.\nFor example: --destination https://api.example.com');
-  const caPem = ca === undefined ? null : await readCa(ca);
-  return destination.map((url) => {
-    parseDestination(url, { methods: method, pathPrefixes: path, caPem: caPem ?? undefined, privateCidrs: cidrs });
-    return { url, methods: method.map((each) => each.toUpperCase()), path_prefixes: [...path], ca_pem: caPem, private_cidrs: [...cidrs] };
-  });
-}
-
-async function readCa(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new AppError('invalid_argument', `The CA file ${path} can't be read.\nCheck the path.`, { cause });
-  });
-}
-
 async function list(flags: CommonFlags): Promise<void> {
   await operate(flags, async ({ client, out, tenant }) => {
     const name = await tenant();
@@ -145,15 +72,20 @@ async function list(flags: CommonFlags): Promise<void> {
       for (const each of credentials) out.json(each);
       return;
     }
-    const rows = credentials.map((each) => [each.name, each.type, each.status, each.version, hostsOf(each), shortTime(each.updated_at)]);
+    const rows = credentials.map((each) => [
+      each.name,
+      each.type,
+      each.status,
+      each.version,
+      each.destinations.map(urlOf).join(', '),
+      shortTime(each.updated_at),
+    ]);
     out.table(['NAME', 'TYPE', 'STATUS', 'VERSION', 'DESTINATIONS', 'UPDATED'], rows);
   });
 }
 
-function hostsOf({ destinations }: CredentialResource): string {
-  return destinations
-    .map(({ scheme, host, port }) => `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}`)
-    .join(', ');
+function urlOf({ scheme, host, port }: DestinationResource): string {
+  return `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}`;
 }
 
 async function show(name: string, flags: CommonFlags): Promise<void> {
@@ -163,28 +95,28 @@ async function show(name: string, flags: CommonFlags): Promise<void> {
       out.json(found);
       return;
     }
-    const { injection } = found;
-    const how =
-      injection.kind === 'header'
-        ? `header ${injection.name}: ${injection.template}`
-        : injection.kind === 'basic'
-          ? `basic auth as ${injection.username}`
-          : `query parameter ${injection.name}`;
-    const facts = [
+    out.facts([
       ['name', found.name],
       ['id', found.id],
       ['type', found.type],
       ['status', found.status],
       ['version', found.version],
-      ['destinations', hostsOf(found)],
-      ['injection', how],
+      ...found.destinations.map((each): [string, string] => [
+        'destination',
+        [urlOf(each), ...each.methods, ...each.path_prefixes].join(' '),
+      ]),
+      ['injection', howOf(found.injection)],
       ['placeholder', found.placeholder],
       ['longest lease', shortDuration(found.max_ttl_ms)],
       ['created', shortTime(found.created_at)],
       ['updated', shortTime(found.updated_at)],
-    ] as const;
-    for (const [label, value] of facts) out.line(`${out.bold(label.padEnd(14))} ${value ?? '-'}`);
+    ]);
   });
+}
+
+function howOf(injection: InjectionResource): string {
+  if (injection.kind === 'header') return `header ${injection.name}: ${injection.template}`;
+  return injection.kind === 'basic' ? `basic auth as ${injection.username}` : `query parameter ${injection.name}`;
 }
 
 async function rotate(name: string, flags: CommonFlags & { readonly valueFile?: string }): Promise<void> {

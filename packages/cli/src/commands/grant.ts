@@ -2,6 +2,7 @@ import { AppError, isMethod, isPathPrefix, parseDuration } from '@leasehold/core
 import type { Command } from 'commander';
 import { allPages, type CommonFlags, operate, repeatable, tenantVerb, waitFlag, yesFlag } from '../command.ts';
 import { confirm } from '../input/confirm.ts';
+import { parseTime } from '../input/time.ts';
 import { shortDuration, shortTime } from '../output/times.ts';
 import { reportChange } from '../wait.ts';
 
@@ -43,12 +44,13 @@ async function add(flags: AddFlags): Promise<void> {
   const { agent, credential } = pairOf(flags);
   const ttlMs = parseDuration(flags.ttl);
   const { method: methods = [], path: paths = [], notAfter } = flags;
+  const notAfterMs = notAfter === undefined ? undefined : parseTime(notAfter);
   const problems = [
     ...(ttlMs === undefined ? [`--ttl "${flags.ttl}" is no duration: write it as 5m or 1h.`] : []),
     ...(flags.rate !== undefined && !/^[1-9]\d{0,8}$/.test(flags.rate)
       ? [`--rate "${flags.rate}" is no whole number of requests a minute.`]
       : []),
-    ...(notAfter !== undefined && Number.isNaN(Date.parse(notAfter))
+    ...(notAfter !== undefined && notAfterMs === undefined
       ? [`--not-after "${notAfter}" is no RFC 3339 time such as 2030-01-31T12:00:00Z.`]
       : []),
     ...methods.filter((each) => !isMethod(each.toUpperCase())).map((each) => `--method "${each}" is no HTTP method.`),
@@ -60,7 +62,7 @@ async function add(flags: AddFlags): Promise<void> {
       agent,
       credential,
       ttl_ms: ttlMs ?? 0,
-      not_after: notAfter === undefined ? null : new Date(notAfter).toISOString(),
+      not_after: notAfterMs === undefined ? null : new Date(notAfterMs).toISOString(),
       methods: methods.map((each) => each.toUpperCase()),
       path_prefixes: [...paths],
       rate_per_minute: flags.rate === undefined ? null : Number(flags.rate),

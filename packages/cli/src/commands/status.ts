@@ -1,4 +1,3 @@
-import { version } from '@leasehold/runtime';
 import type { Command } from 'commander';
 import { type CommonFlags, operate, verb } from '../command.ts';
 import { shortDuration } from '../output/times.ts';
@@ -22,7 +21,8 @@ export function addStatusCommands(program: Command): void {
     .command('version')
     .description('the version of this program')
     .option('--json', 'print a JSON object')
-    .action(({ json }: { json?: boolean }) => {
+    .action(async ({ json }: { json?: boolean }) => {
+      const { version } = await import('@leasehold/runtime');
       process.stdout.write(json === true ? `${JSON.stringify({ version, node: process.version })}\n` : `leasehold ${version}\n`);
     });
 }

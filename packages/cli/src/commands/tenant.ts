@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { allPages, type CommonFlags, operate, verb, waitFlag } from '../command.ts';
+import { allPages, type CommonFlags, operate, tokenFileFlag, verb, waitFlag } from '../command.ts';
 import { shortTime } from '../output/times.ts';
+import { keepToken } from '../output/token-file.ts';
 import { reportChange } from '../wait.ts';
 
 export function addTenantCommands(program: Command): void {
@@ -44,11 +45,12 @@ export function addTenantCommands(program: Command): void {
   }
   verb(noun, 'token <name>', 'make an operator token for one tenant; it is shown once')
     .option('--operator <name>', 'what the trail calls this operator', 'operator')
-    .action((name: string, flags: CommonFlags & { operator: string }) =>
+    .addOption(tokenFileFlag())
+    .action((name: string, flags: CommonFlags & { operator: string; tokenFile?: string }) =>
       operate(flags, async ({ client, out }) => {
-        const { operator, token } = await client.addOperator(name, flags.operator);
-        if (out.isJson) out.json({ ...operator, token });
-        else out.line(`operator ${operator.name} of tenant ${name}. Its token, shown this once: ${token}`);
+        const { made, shown, text } = await keepToken(flags.tokenFile, () => client.addOperator(name, flags.operator));
+        if (out.isJson) out.json({ ...made.operator, ...shown });
+        else out.line(`operator ${made.operator.name} of tenant ${name}. Its token, shown this once: ${text}`);
       }),
     );
 }

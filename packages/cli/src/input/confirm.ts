@@ -1,13 +1,11 @@
-import { createInterface } from 'node:readline/promises';
 import { AppError } from '@leasehold/core';
+import { prompt } from './prompt.ts';
 
 /** Asks before something is ended for good; where nobody can be asked, `--yes` has to say it. */
 export async function confirm(what: string, isYes: boolean): Promise<void> {
   if (isYes) return;
   if (process.stdin.isTTY !== true)
-    throw new AppError('invalid_argument', `${what} can't be undone.\nRepeat the command with --yes if you mean it.`);
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await lines.question(`${what} can't be undone. Go on? [y/N] `);
-  lines.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new AppError('invalid_argument', 'Nothing was changed.\nAnswer "y" to go on.');
+    throw new AppError('invalid_argument', `${what} can’t be undone.\nRepeat the command with --yes if you mean it.`);
+  const answer = await prompt({ input: process.stdin, output: process.stderr }, `${what} can’t be undone. Go on? [y/N] `);
+  if (!/^y(es)?$/i.test(answer?.trim() ?? '')) throw new AppError('invalid_argument', 'Nothing was changed.\nAnswer "y" to go on.');
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { styleText } from 'node:util';
 
 export type Cell = string | number | null;
@@ -12,7 +13,10 @@ export interface Printer {
   table(headings: readonly string[], rows: readonly (readonly Cell[])[]): void;
   /** Overwritten by the next one on a terminal; left out elsewhere. */
   progress(text: string): void;
-  bold(text: string): string;
+  /** One fact a line, behind its label. */
+  facts(facts: readonly (readonly [label: string, value: Cell])[]): void;
+  /** Resolves when the reader has taken what was printed: for output without end. */
+  drained(): Promise<void>;
 }
 
 export function createPrinter(options: {
@@ -22,15 +26,19 @@ export function createPrinter(options: {
 }): Printer {
   const { isJson, out, env } = options;
   const isColoured = out.isTTY === true && (env.NO_COLOR ?? '') === '';
-  const bold = (text: string) => (isColoured ? styleText('bold', text) : text);
+  // The stream was looked at above; Node would look at another one.
+  const bold = (text: string) => (isColoured ? styleText('bold', text, { validateStream: false }) : text);
   const print = (text: string) => out.write(`${text}\n`);
   return {
     isJson,
-    bold,
-    line: print,
+    line: (text) => print(printable(text)),
     json: (value) => print(JSON.stringify(value)),
+    facts: (facts) => {
+      const width = Math.max(...facts.map(([label]) => label.length));
+      for (const [label, value] of facts) print(`${bold(label.padEnd(width))}  ${cellText(value)}`);
+    },
     table: (headings, rows) => {
-      const texts = rows.map((row) => row.map((cell) => (cell === null ? '-' : String(cell))));
+      const texts = rows.map((row) => row.map(cellText));
       const widths = headings.map((heading, column) => Math.max(heading.length, ...texts.map((row) => row[column]?.length ?? 0)));
       const aligned = (row: readonly string[]) =>
         row
@@ -42,7 +50,19 @@ export function createPrinter(options: {
       if (rows.length === 0) print('(none)');
     },
     progress: (text) => {
-      if (out.isTTY === true) out.write(`\r\u001b[K${text}`);
+      if (out.isTTY === true) out.write(`\r\u001b[K${printable(text)}`);
+    },
+    drained: async () => {
+      if (out.writableNeedDrain) await once(out, 'drain');
     },
   };
+}
+
+function cellText(cell: Cell): string {
+  return cell === null ? '-' : printable(String(cell));
+}
+
+/** Paths in the audit trail are chosen by agents: they must not steer the operator's terminal. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�');
 }

@@ -68,6 +68,8 @@ const loopbackNames: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', ':
 
 /** A page in a browser on this machine can make names of its own resolve to loopback, but it can't choose the Host (DNS rebinding, THREATS 16). */
 function mustBeOurs(host: string, ownPort: number): void {
+  // What nearly everybody writes.
+  if (host === `127.0.0.1:${ownPort}`) return;
   const authority = parseHostAndPort(host, 'http');
   if (loopbackNames.has(authority.host) && authority.port === ownPort) return;
   throw new AppError(

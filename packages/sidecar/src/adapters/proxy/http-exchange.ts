@@ -2,10 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '@leasehold/core';
 import type { AgentRequest, ExchangeControl, HandleRequest } from '../../ports/agent-exchange.ts';
 import { readAgentRequest } from './agent-request.ts';
+import type { AnswerBatch } from './answer-batch.ts';
 import { HttpReply } from './http-reply.ts';
 
 export interface ServeOptions {
   readonly handle: HandleRequest;
+  readonly batch: AnswerBatch;
   /** How long an agent may keep silent in the middle of a body, ms. */
   readonly bodyIdleMs: number;
   /** How long the rest of a body that nobody wants is read, so that the agent gets to see its answer, ms. */
@@ -16,13 +18,13 @@ export interface ServeOptions {
 
 /** One request of Node's server as an agent exchange. `isWaiting`: the agent holds its body back until it is told to go on. */
 export function serveHttpExchange(
-  { handle, bodyIdleMs, lingerMs, onRefused }: ServeOptions,
+  { handle, batch, bodyIdleMs, lingerMs, onRefused }: ServeOptions,
   ownPort: number,
   incoming: IncomingMessage,
   response: ServerResponse,
   isWaiting: boolean,
 ): void {
-  const reply = new HttpReply(response, isWaiting);
+  const reply = new HttpReply(response, isWaiting, batch);
   let request: AgentRequest;
   try {
     request = readAgentRequest(incoming, ownPort);

@@ -1,19 +1,22 @@
 import type { ServerResponse } from 'node:http';
 import type { AppError } from '@leasehold/core';
 import type { AgentReply } from '../../ports/agent-exchange.ts';
+import type { AnswerBatch } from './answer-batch.ts';
 import { refusalOf } from './refusal.ts';
 
 /** The agent's side of an exchange on Node's server. A class, since one is made for each request of the hot path. */
 export class HttpReply implements AgentReply {
   readonly #response: ServerResponse;
+  readonly #batch: AnswerBatch;
   #isWaiting: boolean;
-  /** Of the body that is announced; -1 when it is not. */
-  #length = -1;
+  /** Of the body, as far as its length was announced; below zero when it was not. */
+  #left = -1;
   #endsByClosing = false;
   #isEnded = false;
 
-  constructor(response: ServerResponse, isWaiting: boolean) {
+  constructor(response: ServerResponse, isWaiting: boolean, batch: AnswerBatch) {
     this.#response = response;
+    this.#batch = batch;
     this.#isWaiting = isWaiting;
   }
 
@@ -34,21 +37,20 @@ export class HttpReply implements AgentReply {
 
   start(status: number, headers: string[]): void {
     this.#response.writeHead(status, headers);
-    this.#length = lengthOf(headers);
+    this.#left = lengthOf(headers);
+    if (this.#left !== -1) return;
     // A stream's head must not wait for its first event.
-    if (this.#length !== -1) return;
     this.#endsByClosing = this.#response.req.httpVersionMinor === 0;
     this.#response.flushHeaders();
   }
 
   write(chunk: Buffer): boolean {
-    // A body that is there at once leaves in one piece with its head: one write of one string, where Node would make a vector of three.
-    if (chunk.length === this.#length && chunk.length <= maxJoinedBytes && this.#response.req.method !== 'HEAD') {
+    if (chunk.length === this.#left && this.#response.req.method !== 'HEAD') {
       this.#isEnded = true;
-      this.#response.end(chunk.toString('latin1'), 'latin1');
+      this.#batch.end(this.#response, chunk.length <= maxJoinedBytes ? chunk.toString('latin1') : chunk);
       return true;
     }
-    this.#length = -1;
+    this.#left -= chunk.length;
     return this.#response.write(chunk);
   }
 
@@ -80,7 +82,7 @@ export class HttpReply implements AgentReply {
   }
 }
 
-/** Above this a copy costs more than the vector. */
+/** A string leaves in one piece with the head, where a buffer makes a vector of three; above this the copy costs more. */
 const maxJoinedBytes = 4_096;
 
 function lengthOf(headers: readonly string[]): number {

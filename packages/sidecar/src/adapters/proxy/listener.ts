@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { AppError } from '@leasehold/core';
 import { listening } from '@leasehold/runtime';
 import type { HandleRequest } from '../../ports/agent-exchange.ts';
+import { createAnswerBatch } from './answer-batch.ts';
 import { serveHttpExchange } from './http-exchange.ts';
 import { refusalBytes } from './refusal.ts';
 
@@ -58,7 +59,7 @@ export async function startProxy(
     const timer = setTimeout(() => socket.destroy(), lingerMs);
     socket.once('close', () => clearTimeout(timer));
   };
-  const serving = { handle, bodyIdleMs, lingerMs, onRefused };
+  const serving = { handle, batch: createAnswerBatch(), bodyIdleMs, lingerMs, onRefused };
   server.on('request', (incoming, response) => serveHttpExchange(serving, ownPort, incoming, response, false));
   server.on('checkContinue', (incoming, response) => serveHttpExchange(serving, ownPort, incoming, response, true));
   server.on('checkExpectation', (incoming, response) => serveHttpExchange(serving, ownPort, incoming, response, true));

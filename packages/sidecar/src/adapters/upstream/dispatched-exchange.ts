@@ -30,8 +30,10 @@ export class DispatchedExchange implements Dispatcher.DispatchHandler, OutgoingE
 
   begin(client: Client): void {
     this.#client = client;
-    const { method, path, headers, body } = this.#request;
-    client.dispatch({ method, path, headers, body: body === undefined ? null : gateBody(body, this.#on) }, this);
+    const { host, method, path, headers, body } = this.#request;
+    // The name is the connector's business, but undici would parse the Host header for one.
+    const options = { servername: host, method, path, headers, body: body === undefined ? null : gateBody(body, this.#on) };
+    client.dispatch(options, this);
   }
 
   refused(why: AppError): void {

@@ -121,7 +121,7 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
   }
 
   drained(): void {
-    this.#outgoing?.resume();
+    if (!this.#isOver) this.#outgoing?.resume();
   }
 
   stalled(): void {

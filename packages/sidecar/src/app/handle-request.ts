@@ -54,22 +54,26 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
 
   function borrowAndForward(request: AgentRequest, reply: AgentReply, matched: Matched): ExchangeControl {
     const { credentialId } = matched.route;
-    let isAbandoned = false;
+    let isWaiting = true;
     let control: ExchangeControl = nothingToControl;
     leases.borrow(credentialId).then(
       (entry) => {
-        if (!isAbandoned) control = forward(request, reply, matched, entry, clock.now());
+        if (!isWaiting) return;
+        isWaiting = false;
+        control = forward(request, reply, matched, entry, clock.now());
       },
       (thrown: unknown) => {
-        if (!isAbandoned) refuse(request, reply, AppError.from(thrown), credentialId);
+        if (!isWaiting) return;
+        isWaiting = false;
+        refuse(request, reply, AppError.from(thrown), credentialId);
       },
     );
     return {
       drained: () => control.drained(),
       stalled: () => control.stalled(),
       abandoned: () => {
-        if (control === nothingToControl && !isAbandoned) record(request, agentGone.code, agentGoneStatus, credentialId);
-        isAbandoned = true;
+        if (isWaiting) record(request, agentGone.code, agentGoneStatus, credentialId);
+        isWaiting = false;
         control.abandoned();
       },
     };

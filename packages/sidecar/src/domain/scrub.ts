@@ -54,10 +54,13 @@ export function scrubText(text: string, { search }: ScrubForms): string {
   return first === -1 ? text : maskFrom(bytes, first, 0, search).masked.toString('latin1');
 }
 
-/** Flat headers or trailers, in place, names too. Nearly always there is nothing to do, which one pass over all of them tells. */
+/** Flat headers or trailers, in place, names too. Most are shorter than any spelling, and done. */
 export function scrubHeaders(headers: string[], forms: ScrubForms): void {
-  if (headers.length === 0 || forms.search.next(Buffer.from(headers.join('\n'), 'latin1'), 0) === -1) return;
-  for (const [index, text] of headers.entries()) headers[index] = scrubText(text, forms);
+  const { shortest } = forms.search;
+  for (let index = 0; index < headers.length; index += 1) {
+    const text = headers[index] ?? '';
+    if (text.length >= shortest) headers[index] = scrubText(text, forms);
+  }
 }
 
 const mask = 0x2a; // *

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 
 export type Cell = string | number | null;
@@ -21,7 +22,7 @@ export interface Printer {
 
 export function createPrinter(options: {
   readonly isJson: boolean;
-  readonly out: NodeJS.WriteStream;
+  readonly out: Writable & { readonly isTTY?: boolean };
   readonly env: NodeJS.ProcessEnv;
 }): Printer {
   const { isJson, out, env } = options;

@@ -1,0 +1,68 @@
+import { AppError } from '@leasehold/core';
+import { describe, expect, test } from 'vitest';
+import { credentialDraft, type DraftFlags } from './credential-draft.ts';
+
+const flags: DraftFlags = {
+  destination: ['https://api.example.com'],
+  header: 'Authorization: Bearer {value}',
+  maxTtl: '1h',
+  type: 'api_key',
+};
+
+async function problemsOf(name: string, more: Partial<DraftFlags>): Promise<string> {
+  const thrown: unknown = await credentialDraft(name, { ...flags, ...more }).catch((error: unknown) => error);
+  if (!(thrown instanceof AppError)) throw new Error('it was taken');
+  expect(thrown.code).toBe('invalid_argument');
+  return thrown.message;
+}
+
+describe('a credential from flags', () => {
+  test('each destination carries the methods, paths and ranges that were given', async () => {
+    const draft = await credentialDraft('api', {
+      ...flags,
+      destination: ['https://api.example.com', 'https://*.example.org:8443'],
+      method: ['get', 'POST'],
+      path: ['/v1'],
+      private: ['10.0.0.0/8'],
+      maxTtl: '10m',
+    });
+    const common = { methods: ['GET', 'POST'], path_prefixes: ['/v1'], ca_pem: null, private_cidrs: ['10.0.0.0/8'] };
+    expect(draft).toEqual({
+      name: 'api',
+      type: 'api_key',
+      destinations: [
+        { url: 'https://api.example.com', ...common },
+        { url: 'https://*.example.org:8443', ...common },
+      ],
+      injection: { kind: 'header', name: 'Authorization', template: 'Bearer {value}' },
+      placeholder: null,
+      max_ttl_ms: 600_000,
+    });
+  });
+
+  test.each([
+    [{ basic: 'user' }, { kind: 'basic', username: 'user' }],
+    [{ query: 'key' }, { kind: 'query', name: 'key' }],
+  ])('%j says how the value goes on the wire', async (how, injection) => {
+    const { header: _, ...rest } = flags;
+    expect((await credentialDraft('api', { ...rest, ...how })).injection).toEqual(injection);
+  });
+
+  test('all problems are named at once', async () => {
+    const text = await problemsOf('api', { query: 'key', destination: ['ftp://x'], maxTtl: 'soon', type: 'nope', ca: '/ghost.pem' });
+    for (const part of ['exactly one of', 'https://host', '--max-ttl', '--type', '/ghost.pem']) expect(text).toContain(part);
+  });
+
+  test('a value typed where the name belongs is not repeated', async () => {
+    expect(await problemsOf('sk-LIVE-secret', {})).not.toContain('LIVE');
+  });
+
+  test.each([
+    ['no destination', { destination: [] }],
+    ['a template without a place for the value', { header: 'Authorization: Bearer' }],
+    ['a header without a template', { header: 'Authorization' }],
+    ['a header that frames the message', { header: 'Host: {value}' }],
+  ])('%s is refused', async (_, more) => {
+    await problemsOf('api', more);
+  });
+});

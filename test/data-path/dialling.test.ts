@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createTestCa, type TestCa } from '../harness/certificates.ts';
 import { type DataPath, type DataPathChanges, routeTo, startDataPath } from './rig.ts';
 import { exchangeBytes, openPeer, parseAnswer, plainOk, type ScriptedUpstream, startUpstream } from './sockets.ts';

@@ -18,6 +18,8 @@ export interface DataPath {
   route(...routes: readonly Route[]): void;
   /** Host names and the addresses that they resolve to; each look-up takes the next list, the last one stays. */
   readonly names: Map<string, (readonly string[])[]>;
+  /** Drops all connections to vendors, as the end of the sidecar does. */
+  closeUpstream(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -86,6 +88,7 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
       routes = next;
       for (const { credentialId } of next) if (!leases.values.has(credentialId)) leases.values.set(credentialId, secretValue);
     },
+    closeUpstream: upstream.close,
     close: async () => {
       end.abort();
       await upstream.close();

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { type Logger, systemClock } from '@leasehold/runtime';
+import { createGrpcBroker } from './adapters/broker/grpc-broker.ts';
+import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
+import { resolveBySystem } from './adapters/upstream/connect.ts';
+import { createUndiciUpstream } from './adapters/upstream/undici-upstream.ts';
+import { createHandleRequest } from './app/handle-request.ts';
+import { createLeaseCache } from './app/lease-cache.ts';
+import { createRevocationFollower } from './app/revocation-follower.ts';
+import { createRouteTable } from './app/route-table.ts';
+import { createStanding } from './app/standing.ts';
+import { createUseLog } from './app/use-log.ts';
+import { observeFollower, observeLeases, observeUseReports } from './observe.ts';
+import type { HandleRequest } from './ports/agent-exchange.ts';
+import type { SidecarSettings } from './settings.ts';
+
+/** Where the broker is, and how it proves itself. */
+export interface BrokerLink {
+  readonly target: string;
+  readonly caPem: string;
+  readonly serverName: string;
+}
+
+export interface AgentPlaneOptions {
+  readonly broker: BrokerLink;
+  /** Read anew for each session. */
+  readonly agentToken: () => Promise<string> | string;
+  readonly instanceName: string;
+  readonly settings: SidecarSettings;
+  readonly metrics: SidecarMetrics;
+  readonly log: Logger;
+}
+
+/** All that belongs to one agent: its session, what it has borrowed, its routes, rates and connections. No two agents share any of it (THREATS 40). */
+export interface AgentPlane {
+  readonly handle: HandleRequest;
+  /** What keeps it from working now; undefined when it is in step and knows its routes. */
+  trouble(): string | undefined;
+  readonly heldLeases: number;
+  readonly inFlight: number;
+  readonly stalenessMs: number | undefined;
+  readonly unsentUseBatches: number;
+  /** Resolves when `ended` aborted, leases are given back, and everything is wiped and closed. */
+  readonly closed: Promise<void>;
+}
+
+const backoff = { firstMs: 100, maxMs: 5_000 };
+const idlePoolMs = 300_000;
+const maxPools = 1_000;
+
+export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal): AgentPlane {
+  const { settings, metrics, log } = options;
+  const clock = systemClock;
+  const random = Math.random;
+  const broker = createGrpcBroker({
+    ...options.broker,
+    agentToken: options.agentToken,
+    instanceId: randomUUID(),
+    instanceName: options.instanceName,
+    clock,
+    deadlineMs: 2_000,
+  });
+  const standing = createStanding({ clock, maxWaiters: 1_000 });
+  const leases = createLeaseCache({
+    broker,
+    clock,
+    random,
+    standing,
+    maxEntries: settings['max-leases'],
+    maxWaitersPerCredential: 1_000,
+    pauseAfterFailureMs: 200,
+    stepWaitMs: 3_000,
+    streamGraceMs: settings['stream-grace'],
+    onEvent: observeLeases(metrics, log),
+  });
+  const routes = createRouteTable();
+  const follower = createRevocationFollower({
+    broker,
+    clock,
+    random,
+    backoff,
+    helloTimeoutMs: 3_000,
+    standing,
+    holdings: leases,
+    routes,
+    onEvent: observeFollower(metrics, log),
+  });
+  const useLog = createUseLog({ broker, clock, random, windowMs: 1_000, maxUnsent: 60, retry: backoff, onEvent: observeUseReports(log) });
+  const upstream = createUndiciUpstream({
+    resolve: resolveBySystem,
+    timeoutMs: settings['upstream-connect-timeout'],
+    connectionsPerPool: settings['upstream-connections'],
+    maxPools,
+    idlePoolMs,
+    maxWaiting: 1_000,
+    waitMs: 30_000,
+    idleConnectionMs: 30_000,
+    headersTimeoutMs: settings['upstream-headers-timeout'],
+  });
+  const handle = createHandleRequest({ leases, routes, upstream, useLog, clock, metrics, trouble: () => follower.trouble(clock.now()) });
+
+  // Each in its order at the end: first no new requests, then the leases back, then the last use report, then the connection.
+  const reporting = new AbortController();
+  const reported = useLog.run(reporting.signal);
+  const closed = follower.run(ended).then(async () => {
+    await leases.close();
+    await upstream.close();
+    reporting.abort();
+    await reported;
+    broker.close();
+  });
+
+  return {
+    handle,
+    trouble: () => {
+      const now = clock.now();
+      if (follower.isReady(now)) return undefined;
+      return follower.trouble(now)?.message ?? 'out of step with the broker';
+    },
+    get heldLeases() {
+      return leases.size;
+    },
+    get inFlight() {
+      return leases.inFlight;
+    },
+    get stalenessMs() {
+      return follower.stalenessMs(clock.now());
+    },
+    get unsentUseBatches() {
+      return useLog.unsent;
+    },
+    closed,
+  };
+}

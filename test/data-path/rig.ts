@@ -2,7 +2,7 @@ import { AppError, type Destination, type Instant, parseDestination, type Route,
 import { systemClock } from '@leasehold/runtime';
 import { type ProxyOptions, startProxy } from '../../packages/sidecar/src/adapters/proxy/listener.ts';
 import { createUndiciUpstream, type UndiciUpstreamOptions } from '../../packages/sidecar/src/adapters/upstream/undici-upstream.ts';
-import { createHandleRequest } from '../../packages/sidecar/src/app/handle-request.ts';
+import { type AgentServiceOptions, createAgentService } from '../../packages/sidecar/src/app/agent-service.ts';
 import type { LeaseEntry } from '../../packages/sidecar/src/domain/lease-entry.ts';
 import type { InFlight, Leases } from '../../packages/sidecar/src/ports/leases.ts';
 import type { Use } from '../../packages/sidecar/src/ports/use-log.ts';
@@ -41,6 +41,7 @@ export interface ScriptedLeases extends Leases {
 export interface DataPathChanges {
   readonly proxy?: Partial<ProxyOptions>;
   readonly upstream?: Partial<UndiciUpstreamOptions>;
+  readonly service?: Partial<AgentServiceOptions>;
 }
 
 export const revokedError: AppError = new AppError('lease_revoked', 'The lease behind this request was revoked.');
@@ -69,15 +70,20 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
     ...changes.upstream,
   });
   const metrics = { exchanged: (result: string) => results.push(result), upstreamTook: () => undefined };
-  const handle = createHandleRequest({
+  const service = createAgentService({
     leases,
     routes: { current: () => routes },
     upstream,
     useLog: { record: (use) => uses.push(use) },
     clock: systemClock,
     metrics,
+    unmatched: 'refuse',
+    ...changes.service,
   });
-  const { port } = await startProxy({ host: '127.0.0.1', port: 0, handle, onRefused: metrics.exchanged, ...changes.proxy }, end.signal);
+  const { port } = await startProxy(
+    { host: '127.0.0.1', port: 0, serviceFor: () => service, onRefused: metrics.exchanged, ...changes.proxy },
+    end.signal,
+  );
   return {
     port,
     uses,

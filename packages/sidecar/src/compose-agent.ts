@@ -4,14 +4,14 @@ import { createGrpcBroker } from './adapters/broker/grpc-broker.ts';
 import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { resolveBySystem } from './adapters/upstream/connect.ts';
 import { createUndiciUpstream } from './adapters/upstream/undici-upstream.ts';
-import { createHandleRequest } from './app/handle-request.ts';
+import { createAgentService } from './app/agent-service.ts';
 import { createLeaseCache } from './app/lease-cache.ts';
 import { createRevocationFollower } from './app/revocation-follower.ts';
 import { createRouteTable } from './app/route-table.ts';
 import { createStanding } from './app/standing.ts';
 import { createUseLog } from './app/use-log.ts';
 import { observeFollower, observeLeases, observeUseReports } from './observe.ts';
-import type { HandleRequest } from './ports/agent-exchange.ts';
+import type { AgentService } from './ports/agent-service.ts';
 import type { SidecarSettings } from './settings.ts';
 
 /** Where the broker is, and how it proves itself. */
@@ -33,7 +33,7 @@ export interface AgentPlaneOptions {
 
 /** All that belongs to one agent: its session, what it has borrowed, its routes, rates and connections. No two agents share any of it (THREATS 40). */
 export interface AgentPlane {
-  readonly handle: HandleRequest;
+  readonly service: AgentService;
   /** What keeps it from working now; undefined when it is in step and knows its routes. */
   trouble(): string | undefined;
   readonly heldLeases: number;
@@ -97,7 +97,16 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     idleConnectionMs: 30_000,
     headersTimeoutMs: settings['upstream-headers-timeout'],
   });
-  const handle = createHandleRequest({ leases, routes, upstream, useLog, clock, metrics, trouble: () => follower.trouble(clock.now()) });
+  const service = createAgentService({
+    leases,
+    routes,
+    upstream,
+    useLog,
+    clock,
+    metrics,
+    trouble: () => follower.trouble(clock.now()),
+    unmatched: 'refuse',
+  });
 
   // Each in its order at the end: first no new requests, then the leases back, then the last use report, then the connection.
   const reporting = new AbortController();
@@ -111,7 +120,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
   });
 
   return {
-    handle,
+    service,
     trouble: () => {
       const now = clock.now();
       if (follower.isReady(now)) return undefined;

@@ -33,7 +33,7 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
     unsentUseBatches: () => plane.unsentUseBatches,
   });
   const proxy = await startProxy(
-    { host: loopback(settings['proxy-host']), port: settings['proxy-port'], handle: plane.handle, onRefused: metrics.exchanged },
+    { host: loopback(settings['proxy-host']), port: settings['proxy-port'], serviceFor: () => plane.service, onRefused: metrics.exchanged },
     ended,
   );
   const ready = async () => {

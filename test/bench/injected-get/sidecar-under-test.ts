@@ -7,7 +7,7 @@ import { createSidecarMetrics } from '../../../packages/sidecar/src/adapters/met
 import { startProxy } from '../../../packages/sidecar/src/adapters/proxy/listener.ts';
 import { resolveBySystem } from '../../../packages/sidecar/src/adapters/upstream/connect.ts';
 import { createUndiciUpstream } from '../../../packages/sidecar/src/adapters/upstream/undici-upstream.ts';
-import { createHandleRequest } from '../../../packages/sidecar/src/app/handle-request.ts';
+import { createAgentService } from '../../../packages/sidecar/src/app/agent-service.ts';
 import { createLeaseCache } from '../../../packages/sidecar/src/app/lease-cache.ts';
 import { createRevocationFollower } from '../../../packages/sidecar/src/app/revocation-follower.ts';
 import { createRouteTable } from '../../../packages/sidecar/src/app/route-table.ts';
@@ -114,10 +114,10 @@ const upstream = createUndiciUpstream({
   idleConnectionMs: 30_000,
   headersTimeoutMs: 600_000,
 });
-const handle = createHandleRequest({ leases, routes, upstream, useLog, clock, metrics });
+const service = createAgentService({ leases, routes, upstream, useLog, clock, metrics, unmatched: 'refuse' });
 
 const running = [follower.run(end.signal), useLog.run(end.signal)];
-const { port } = await startProxy({ host: '127.0.0.1', port: 0, handle, onRefused: metrics.exchanged }, end.signal);
+const { port } = await startProxy({ host: '127.0.0.1', port: 0, serviceFor: () => service, onRefused: metrics.exchanged }, end.signal);
 process.send?.({ port });
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));

@@ -6,6 +6,7 @@ import type { AgentReply, AgentRequest, ExchangeControl } from '../ports/agent-e
 import type { InFlight } from '../ports/leases.ts';
 import type { OutgoingRequest, UpstreamEvents } from '../ports/upstream.ts';
 import type { Use } from '../ports/use-log.ts';
+import { createCompiledRoutes } from './compiled-routes.ts';
 import { createHandleRequest } from './handle-request.ts';
 
 const value = 'sk-canary-0123456789';
@@ -75,7 +76,7 @@ function createRig() {
         return () => held.delete(inFlight);
       },
     },
-    routes: { current: () => rig.routes ?? [routeWith(rig.ratePerMinute)] },
+    tableOf: createCompiledRoutes({ current: () => rig.routes ?? [routeWith(rig.ratePerMinute)] }),
     upstream: {
       send: (request, on) => {
         const aborts: AppError[] = [];

@@ -1,18 +1,19 @@
 import { AppError, type Clock, formatAuthority, type Instant } from '@leasehold/core';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
-import { compileRoutes, emptyRouteTable, type Routed, type RouteTable, route } from '../domain/route.ts';
+import { type Routed, type RouteTable, route } from '../domain/route.ts';
 import type { AgentReply, AgentRequest, ExchangeControl, HandleRequest } from '../ports/agent-exchange.ts';
 import type { Leases } from '../ports/leases.ts';
-import type { Routes } from '../ports/route-table.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import type { UseLog } from '../ports/use-log.ts';
+import { notReady } from './compiled-routes.ts';
 import { agentGone, agentGoneStatus, Exchange, type ExchangeMetrics } from './exchange.ts';
 import { createLoans } from './loan.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 
 export interface HandleRequestOptions {
   readonly leases: Leases;
-  readonly routes: Routes;
+  /** The agent's routes as they are now; undefined before the broker has told them. */
+  readonly tableOf: () => RouteTable | undefined;
   readonly upstream: Upstream;
   readonly useLog: UseLog;
   readonly clock: Clock;
@@ -25,10 +26,9 @@ type Matched = Routed & { kind: 'matched' };
 
 /** Route, borrow, inject, forward: with a lease in hand all in one turn, without a promise. */
 export function createHandleRequest(options: HandleRequestOptions): HandleRequest {
-  const { leases, routes, clock, useLog, metrics } = options;
+  const { leases, tableOf, clock, useLog, metrics } = options;
   const loanOf = createLoans();
   const rateRefusal = createRateLimiter();
-  const tableOf = createTableCache(routes);
 
   function record(request: AgentRequest, outcome: string, httpStatus: number, credentialId: string): void {
     const { target } = request;
@@ -94,24 +94,3 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
 }
 
 const nothingToControl: ExchangeControl = { drained: () => undefined, stalled: () => undefined, abandoned: () => undefined };
-
-/** Compiled once for each list that the broker sends; undefined before the first. */
-function createTableCache(routes: Routes): () => RouteTable | undefined {
-  let compiledFrom: ReturnType<Routes['current']>;
-  let table = emptyRouteTable;
-  return () => {
-    const current = routes.current();
-    if (current === undefined) return undefined;
-    if (current !== compiledFrom) {
-      table = compileRoutes(current);
-      compiledFrom = current;
-    }
-    return table;
-  };
-}
-
-/** A sidecar that the broker does not know is told so, in the words that name the next step. */
-function notReady(trouble: AppError | undefined): AppError {
-  const why = trouble === undefined ? 'Try again in a moment.' : trouble.message;
-  return new AppError('out_of_step', `The sidecar has not heard from the broker yet, so it knows no routes. ${why}`, { retryAfterS: 1 });
-}

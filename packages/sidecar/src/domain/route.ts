@@ -51,7 +51,7 @@ export function route(table: RouteTable, target: Target): Routed {
     if (named === undefined) return refused('no_grant', refusedTexts.noGrant(target.credentialName));
     return choose(named, target) ?? refused('no_route', refusedTexts.patternsOnly);
   }
-  if (metadataHosts.has(target.host)) return refused('address_forbidden', refusedTexts.metadata);
+  if (isMetadataHost(target.host)) return refused('address_forbidden', refusedTexts.metadata);
   // An exact host goes before a pattern, whether or not its credential is live: which one a request gets must not hang on what is suspended.
   const exact = choose(table.byHost.get(target.host), target);
   if (exact !== undefined) return exact;
@@ -73,6 +73,10 @@ const metadataHosts: ReadonlySet<string> = new Set([
   'metadata.goog',
   'instance-data',
 ]);
+
+export function isMetadataHost(host: string): boolean {
+  return metadataHosts.has(host);
+}
 
 /**
  * The longest path prefix, of the destination or of the grant, wins among the candidates that cover port, path and method.
@@ -118,7 +122,8 @@ function decided({ route: matched, destination }: Candidate, target: Target): Ro
   return { kind: 'matched', route: matched, destination, host: target.way === 'proxy' ? target.host : destination.hostPattern };
 }
 
-function takesPort({ scheme, port }: Destination, target: Target & { readonly way: 'proxy' }): boolean {
+/** Whether what an agent addressed to this scheme and port may go to the destination. */
+export function takesPort({ scheme, port }: Destination, target: { readonly scheme: 'http' | 'https'; readonly port: number }): boolean {
   // What the agent sent over TLS goes out over TLS. What it sent in the clear goes out over TLS if the destination says so (THREATS 13) …
   if (target.port === port) return target.scheme === 'http' || scheme === 'https';
   // … and an agent without TLS writes http://host, which is port 80, for what is bound to https://host.

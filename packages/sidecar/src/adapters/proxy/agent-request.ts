@@ -1,27 +1,50 @@
 import type { IncomingMessage } from 'node:http';
-import { AppError, checkPath, isName, mustAgree, parseAbsoluteTarget, parseHostAndPort } from '@leasehold/core';
+import {
+  AppError,
+  type Authority,
+  checkPath,
+  formatAuthority,
+  isName,
+  mustAgree,
+  parseAbsoluteTarget,
+  parseHostAndPort,
+} from '@leasehold/core';
 import type { AgentRequest } from '../../ports/agent-exchange.ts';
+import type { Inbound } from './inbound.ts';
 
 const maxHeaders = 100;
 
 /**
- * Makes a plain value of what came in: absolute-form (a client with `http_proxy`), or origin-form on the base URL. The authority is computed once,
- * and everything that names it must agree (INV-8). Throws AppError `bad_request`, `authority_mismatch`, `headers_too_large` or `unsupported`.
+ * Makes a plain value of what came in: absolute-form (a client with `http_proxy`), or origin-form on the base URL, in a tunnel or redirected. The
+ * authority is computed once, and everything that names it must agree (INV-8). Throws AppError `bad_request`, `authority_mismatch`, `headers_too_large` or `unsupported`.
  */
-export function readAgentRequest(incoming: IncomingMessage, ownPort: number): AgentRequest {
+export function readAgentRequest(incoming: IncomingMessage, inbound: Inbound): AgentRequest {
   const { url = '', method = '', rawHeaders } = incoming;
   const { host, contentLength, isChunked } = readFraming(rawHeaders);
   const body = isChunked || (contentLength !== undefined && contentLength !== '0') ? incoming : undefined;
-  if (url.startsWith('/')) {
-    mustBeOurs(host, ownPort);
+  if (url.startsWith('/') && inbound.kind === 'open') {
+    mustBeOurs(host, inbound.ownPort);
     const { credentialName, path } = splitBaseUrl(url);
     const target = { way: 'base-url', credentialName, method, path: checkPath(path) } as const;
     return { target, path, rawHeaders, body, contentLength };
   }
-  const { path, ...authority } = parseAbsoluteTarget(url);
-  mustAgree(authority, parseHostAndPort(host, authority.scheme));
+  const { path, ...authority } = readAuthority(url, host, inbound);
   const target = { way: 'proxy', ...authority, method, path: checkPath(path) } as const;
   return { target, path, rawHeaders, body, contentLength };
+}
+
+/** Of a request that names one: by its target, by its Host, by the tunnel that it is in. */
+function readAuthority(url: string, host: string, inbound: Inbound): Authority & { readonly path: string } {
+  const settled = inbound.kind === 'tunnel' ? inbound.authority : undefined;
+  const said = url.startsWith('/') ? { ...parseHostAndPort(host, settled?.scheme ?? 'http'), path: url } : parseAbsoluteTarget(url);
+  if (!url.startsWith('/')) mustAgree(said, parseHostAndPort(host, said.scheme));
+  if (settled === undefined) return said;
+  if (settled.host !== said.host || settled.port !== said.port || settled.scheme !== said.scheme)
+    throw new AppError(
+      'authority_mismatch',
+      `This connection is for ${formatAuthority(settled)} alone, and the request names another authority. Open a connection for that one.`,
+    );
+  return said;
 }
 
 interface Framing {

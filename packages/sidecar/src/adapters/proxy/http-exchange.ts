@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '@leasehold/core';
-import type { AgentRequest, ExchangeControl, HandleRequest } from '../../ports/agent-exchange.ts';
+import type { AgentRequest, ExchangeControl } from '../../ports/agent-exchange.ts';
+import type { AgentService } from '../../ports/agent-service.ts';
 import { readAgentRequest } from './agent-request.ts';
 import type { AnswerBatch } from './answer-batch.ts';
 import { HttpReply } from './http-reply.ts';
+import type { Inbound } from './inbound.ts';
 
 export interface ServeOptions {
-  readonly handle: HandleRequest;
+  readonly serviceFor: (incoming: IncomingMessage) => AgentService;
   readonly batch: AnswerBatch;
   /** How long an agent may keep silent in the middle of a body, ms. */
   readonly bodyIdleMs: number;
@@ -18,16 +20,18 @@ export interface ServeOptions {
 
 /** One request of Node's server as an agent exchange. `isWaiting`: the agent holds its body back until it is told to go on. */
 export function serveHttpExchange(
-  { handle, batch, bodyIdleMs, lingerMs, onRefused }: ServeOptions,
-  ownPort: number,
+  { serviceFor, batch, bodyIdleMs, lingerMs, onRefused }: ServeOptions,
+  inbound: Inbound,
   incoming: IncomingMessage,
   response: ServerResponse,
   isWaiting: boolean,
 ): void {
   const reply = new HttpReply(response, isWaiting, batch);
   let request: AgentRequest;
+  let service: AgentService;
   try {
-    request = readAgentRequest(incoming, ownPort);
+    request = readAgentRequest(incoming, inbound);
+    service = inbound.kind === 'tunnel' ? inbound.service : serviceFor(incoming);
   } catch (thrown) {
     const error = AppError.from(thrown);
     reply.refuse(error);
@@ -35,7 +39,7 @@ export function serveHttpExchange(
     discardRest(incoming, lingerMs);
     return;
   }
-  const control = handle(request, reply);
+  const control = service.handle(request, reply);
   response.on('close', () => {
     if (response.writableFinished) discardRest(incoming, lingerMs);
     else control.abandoned();

@@ -1,0 +1,125 @@
+import { createServer, type IncomingMessage, OutgoingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { AppError } from '@leasehold/core';
+import type { AgentService } from '../../ports/agent-service.ts';
+import { createAnswerBatch } from './answer-batch.ts';
+import { type ServeOptions, serveHttpExchange } from './http-exchange.ts';
+import type { Inbound } from './inbound.ts';
+import { refusalBytes } from './refusal.ts';
+
+export interface HttpConnectionsOptions {
+  /** Whose request this is: asked for each one that is not in a tunnel, where it is settled. Throws AppError `identity_missing` or `identity_invalid`. */
+  readonly serviceFor: (incoming: IncomingMessage) => AgentService;
+  /** Counts what was refused before it was a request. */
+  readonly onRefused: (code: AppError['code']) => void;
+  /** How long an agent may take for the head of a request, ms. */
+  readonly headTimeoutMs: number;
+  /** How long an agent may keep silent in the middle of a body, ms. */
+  readonly bodyIdleMs: number;
+}
+
+export interface HttpConnections {
+  /** Serves the connections that it accepts as `open` ones. Its time limits run once it listens, for those that it is handed, too. */
+  readonly server: Server;
+  /** Serves a socket that somebody else accepted: what a tunnel holds, ended TLS, what was redirected. */
+  accept(socket: Duplex, inbound: Inbound): void;
+}
+
+const maxHeaderBytes = 32_768;
+/** How long a connection that is being given up may take. */
+const lingerMs = 2_000;
+
+/** HTTP/1.1 of agents, whichever way it came in. Whatever else comes is refused with a typed answer. */
+export function createHttpConnections({ serviceFor, onRefused, headTimeoutMs, bodyIdleMs }: HttpConnectionsOptions): HttpConnections {
+  const server = createServer({
+    maxHeaderSize: maxHeaderBytes,
+    insecureHTTPParser: false,
+    // We look at Host ourselves, and answer with a reason.
+    requireHostHeader: false,
+    joinDuplicateHeaders: false,
+    keepAliveTimeout: 75_000,
+    headersTimeout: headTimeoutMs,
+    // Uploads may take as long as they take; back-pressure keeps memory flat.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(headTimeoutMs, 5_000),
+    noDelay: true,
+    // What asks for another upgrade, such as HTTP/2 in the clear, is served without it (RFC 9110 section 7.8).
+    shouldUpgradeCallback: isWebSocket,
+  });
+  // Past its limit Node drops headers silently: there is none, and the request reader counts.
+  server.maxHeadersCount = 0;
+
+  const inbounds = new WeakMap<Duplex, Inbound>();
+  let open: Inbound = { kind: 'open', ownPort: 0 };
+  server.on('listening', () => {
+    const address = server.address();
+    if (address !== null && typeof address !== 'string') open = { kind: 'open', ownPort: address.port };
+  });
+  const inboundOf = (socket: Duplex): Inbound => inbounds.get(socket) ?? open;
+
+  const serving: ServeOptions = { serviceFor, batch: createAnswerBatch(), bodyIdleMs, lingerMs, onRefused };
+  server.on('request', (incoming, response) => serveHttpExchange(serving, inboundOf(incoming.socket), incoming, response, false));
+  server.on('checkContinue', (incoming, response) => serveHttpExchange(serving, inboundOf(incoming.socket), incoming, response, true));
+  server.on('checkExpectation', (incoming, response) => serveHttpExchange(serving, inboundOf(incoming.socket), incoming, response, true));
+
+  const refuse = (socket: Duplex, error: AppError) => {
+    socket.on('error', () => undefined);
+    socket.end(refusalBytes(error));
+    socket.resume();
+    // The other side may keep its half open for as long as it likes.
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
+  };
+  const refuseUncounted = (socket: Duplex, error: AppError) => {
+    onRefused(error.code);
+    refuse(socket, error);
+  };
+  server.on('connect', (_, socket) => refuseUncounted(socket, connectUnsupported()));
+  server.on('upgrade', (_, socket) => refuseUncounted(socket, upgradeUnsupported()));
+  server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
+    const inProgress = responseOn(socket);
+    // In the middle of an answer there is no place for another.
+    if (cause.code === 'ECONNRESET' || !socket.writable || inProgress?.headersSent === true) socket.destroy();
+    // A body that goes wrong belongs to an exchange, which counts itself.
+    else if (inProgress !== undefined) refuse(socket, unreadableRequest(cause));
+    else refuseUncounted(socket, unreadableRequest(cause));
+  });
+
+  return {
+    server,
+    accept: (socket, inbound) => {
+      inbounds.set(socket, inbound);
+      server.emit('connection', socket);
+    },
+  };
+}
+
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/** Node keeps the response in progress on its socket, and its own handler of parse errors looks there too. */
+function responseOn(socket: Duplex): OutgoingMessage | undefined {
+  return '_httpMessage' in socket && socket._httpMessage instanceof OutgoingMessage ? socket._httpMessage : undefined;
+}
+
+function unreadableRequest(cause: NodeJS.ErrnoException): AppError {
+  if (cause.code === 'HPE_HEADER_OVERFLOW')
+    return new AppError('headers_too_large', `The head of the request is larger than ${maxHeaderBytes} bytes. Send less in headers.`, {
+      cause,
+    });
+  if (cause.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new AppError('bad_request', 'The head of the request took too long to arrive. Send it again.', { cause });
+  return new AppError('bad_request', 'This is not valid HTTP/1.1, so it was not looked at any further. Check the client.', { cause });
+}
+
+function connectUnsupported(): AppError {
+  return new AppError(
+    'unsupported',
+    'CONNECT is not served here. Use an http:// URL with the proxy (it goes on over TLS), or the base URL http://127.0.0.1:PORT/<credential>/…',
+  );
+}
+
+function upgradeUnsupported(): AppError {
+  return new AppError('unsupported', 'WebSocket upgrades are not served here. Use plain HTTP.');
+}

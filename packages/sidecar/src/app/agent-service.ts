@@ -1,0 +1,25 @@
+import { AppError } from '@leasehold/core';
+import { judgeTunnel, type UnmatchedPolicy } from '../domain/judge-tunnel.ts';
+import type { AgentService } from '../ports/agent-service.ts';
+import type { Routes } from '../ports/route-table.ts';
+import { createCompiledRoutes, notReady } from './compiled-routes.ts';
+import { createHandleRequest, type HandleRequestOptions } from './handle-request.ts';
+
+export interface AgentServiceOptions extends Omit<HandleRequestOptions, 'tableOf'> {
+  readonly routes: Routes;
+  readonly unmatched: UnmatchedPolicy;
+}
+
+/** The use cases of one agent. Sidecar mode has one of these. */
+export function createAgentService({ routes, unmatched, ...options }: AgentServiceOptions): AgentService {
+  const tableOf = createCompiledRoutes(routes);
+  return {
+    handle: createHandleRequest({ ...options, tableOf }),
+    judgeTunnel: (target) => {
+      const table = tableOf();
+      if (table === undefined) return { kind: 'refused', error: notReady(options.trouble?.()) };
+      const judged = judgeTunnel(table, target, unmatched);
+      return judged.kind === 'refused' ? { kind: 'refused', error: new AppError(judged.code, judged.message) } : judged;
+    },
+  };
+}

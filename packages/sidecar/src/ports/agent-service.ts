@@ -1,0 +1,25 @@
+import type { AppError } from '@leasehold/core';
+import type { HandleRequest } from './agent-exchange.ts';
+
+/** What one agent is served: its routes, its leases, its limits. Whoever holds it has proven to be that agent, or speaks from where only it can. */
+export interface AgentService {
+  readonly handle: HandleRequest;
+  /**
+   * Judges the target of a tunnel before a byte of it is read. Requests inside a tunnel that is intercepted are judged again, one by one, by
+   * `handle`.
+   */
+  judgeTunnel(target: TunnelTarget): TunnelVerdict;
+}
+
+export interface TunnelTarget {
+  /** Canonical. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export type TunnelVerdict =
+  /** A credential may go there: TLS is ended here, and each request inside is judged. */
+  | { readonly kind: 'intercept' }
+  /** Nothing of ours goes there, and the operator lets such bytes pass unseen. */
+  | { readonly kind: 'blind' }
+  | { readonly kind: 'refused'; readonly error: AppError };

@@ -3,6 +3,7 @@ import { systemClock } from '@leasehold/runtime';
 import { type ProxyOptions, startProxy } from '../../packages/sidecar/src/adapters/proxy/listener.ts';
 import { createUndiciUpstream, type UndiciUpstreamOptions } from '../../packages/sidecar/src/adapters/upstream/undici-upstream.ts';
 import { type AgentServiceOptions, createAgentService } from '../../packages/sidecar/src/app/agent-service.ts';
+import { createKeptConnections } from '../../packages/sidecar/src/app/kept-connections.ts';
 import type { LeaseEntry } from '../../packages/sidecar/src/domain/lease-entry.ts';
 import type { InFlight, Leases } from '../../packages/sidecar/src/ports/leases.ts';
 import type { Use } from '../../packages/sidecar/src/ports/use-log.ts';
@@ -78,6 +79,7 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
     clock: systemClock,
     metrics,
     unmatched: 'refuse',
+    kept: createKeptConnections({ max: 100 }),
     ...changes.service,
   });
   const { port } = await startProxy(

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type Logger, systemClock } from '@leasehold/runtime';
+import type { BrokerLink } from './adapters/broker/channel.ts';
 import { createGrpcBroker } from './adapters/broker/grpc-broker.ts';
 import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { resolveBySystem } from './adapters/upstream/connect.ts';
 import { createUndiciUpstream } from './adapters/upstream/undici-upstream.ts';
 import { createAgentService } from './app/agent-service.ts';
+import { createKeptConnections } from './app/kept-connections.ts';
 import { createLeaseCache } from './app/lease-cache.ts';
 import { createRevocationFollower } from './app/revocation-follower.ts';
 import { createRouteTable } from './app/route-table.ts';
@@ -13,13 +15,6 @@ import { createUseLog } from './app/use-log.ts';
 import { observeFollower, observeLeases, observeUseReports } from './observe.ts';
 import type { AgentService } from './ports/agent-service.ts';
 import type { SidecarSettings } from './settings.ts';
-
-/** Where the broker is, and how it proves itself. */
-export interface BrokerLink {
-  readonly target: string;
-  readonly caPem: string;
-  readonly serverName: string;
-}
 
 export interface AgentPlaneOptions {
   readonly broker: BrokerLink;
@@ -47,6 +42,7 @@ export interface AgentPlane {
 const backoff = { firstMs: 100, maxMs: 5_000 };
 const idlePoolMs = 300_000;
 const maxPools = 1_000;
+const maxKeptConnections = 10_000;
 
 export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal): AgentPlane {
   const { settings, metrics, log } = options;
@@ -97,6 +93,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     idleConnectionMs: 30_000,
     headersTimeoutMs: settings['upstream-headers-timeout'],
   });
+  const kept = createKeptConnections({ max: maxKeptConnections });
   const service = createAgentService({
     leases,
     routes,
@@ -106,13 +103,16 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     metrics,
     trouble: () => follower.trouble(clock.now()),
     unmatched: 'refuse',
+    kept,
   });
 
   // Each in its order at the end: first no new requests, then the leases back, then the last use report, then the connection.
   const reporting = new AbortController();
   const reported = useLog.run(reporting.signal);
   const closed = follower.run(ended).then(async () => {
-    await leases.close();
+    const released = leases.close();
+    kept.close();
+    await released;
     await upstream.close();
     reporting.abort();
     await reported;

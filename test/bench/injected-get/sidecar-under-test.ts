@@ -8,6 +8,7 @@ import { startProxy } from '../../../packages/sidecar/src/adapters/proxy/listene
 import { resolveBySystem } from '../../../packages/sidecar/src/adapters/upstream/connect.ts';
 import { createUndiciUpstream } from '../../../packages/sidecar/src/adapters/upstream/undici-upstream.ts';
 import { createAgentService } from '../../../packages/sidecar/src/app/agent-service.ts';
+import { createKeptConnections } from '../../../packages/sidecar/src/app/kept-connections.ts';
 import { createLeaseCache } from '../../../packages/sidecar/src/app/lease-cache.ts';
 import { createRevocationFollower } from '../../../packages/sidecar/src/app/revocation-follower.ts';
 import { createRouteTable } from '../../../packages/sidecar/src/app/route-table.ts';
@@ -114,7 +115,8 @@ const upstream = createUndiciUpstream({
   idleConnectionMs: 30_000,
   headersTimeoutMs: 600_000,
 });
-const service = createAgentService({ leases, routes, upstream, useLog, clock, metrics, unmatched: 'refuse' });
+const kept = createKeptConnections({ max: 10_000 });
+const service = createAgentService({ leases, routes, upstream, useLog, clock, metrics, unmatched: 'refuse', kept });
 
 const running = [follower.run(end.signal), useLog.run(end.signal)];
 const { port } = await startProxy({ host: '127.0.0.1', port: 0, serviceFor: () => service, onRefused: metrics.exchanged }, end.signal);

@@ -4,14 +4,16 @@ import type { AgentService } from '../ports/agent-service.ts';
 import type { Routes } from '../ports/route-table.ts';
 import { createCompiledRoutes, notReady } from './compiled-routes.ts';
 import { createHandleRequest, type HandleRequestOptions } from './handle-request.ts';
+import type { KeptConnections } from './kept-connections.ts';
 
 export interface AgentServiceOptions extends Omit<HandleRequestOptions, 'tableOf'> {
   readonly routes: Routes;
   readonly unmatched: UnmatchedPolicy;
+  readonly kept: KeptConnections;
 }
 
 /** The use cases of one agent. Sidecar mode has one of these. */
-export function createAgentService({ routes, unmatched, ...options }: AgentServiceOptions): AgentService {
+export function createAgentService({ routes, unmatched, kept, ...options }: AgentServiceOptions): AgentService {
   const tableOf = createCompiledRoutes(routes);
   return {
     handle: createHandleRequest({ ...options, tableOf }),
@@ -21,5 +23,6 @@ export function createAgentService({ routes, unmatched, ...options }: AgentServi
       const judged = judgeTunnel(table, target, unmatched);
       return judged.kind === 'refused' ? { kind: 'refused', error: new AppError(judged.code, judged.message) } : judged;
     },
+    keep: kept.keep,
   };
 }

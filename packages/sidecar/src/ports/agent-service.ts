@@ -6,9 +6,14 @@ export interface AgentService {
   readonly handle: HandleRequest;
   /**
    * Judges the target of a tunnel before a byte of it is read. Requests inside a tunnel that is intercepted are judged again, one by one, by
-   * `handle`.
+   * `handle`. A promise where the agent has to be proven first; it never rejects.
    */
-  judgeTunnel(target: TunnelTarget): TunnelVerdict;
+  judgeTunnel(target: TunnelTarget): TunnelVerdict | Promise<TunnelVerdict>;
+  /**
+   * Says that a connection is kept open for this agent, until the returned function is called. `cut` runs at most once: when the agent is served
+   * here no longer. Undefined when the agent has as many as it may: refuse with `overloaded`.
+   */
+  keep(cut: () => void): (() => void) | undefined;
 }
 
 export interface TunnelTarget {

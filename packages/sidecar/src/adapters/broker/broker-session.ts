@@ -33,6 +33,8 @@ export interface BrokerSessionsOptions {
     readonly instanceId: string;
     readonly instanceName: string;
   }) => Promise<OpenResponse>;
+  /** The broker does not take the agent token. */
+  readonly onIdentityRefused?: () => void;
 }
 
 export function createBrokerSessions(options: BrokerSessionsOptions): BrokerSessions {
@@ -44,7 +46,7 @@ export function createBrokerSessions(options: BrokerSessionsOptions): BrokerSess
   async function open(): Promise<OpenedSession> {
     const askedAt = clock.now();
     const value = await readToken();
-    const opened = await options.open({ proof: { case: 'agentToken', value }, instanceId, instanceName });
+    const opened = await ask(value);
     const proven = `${opened.tenantId}/${opened.agentId}`;
     // What is held was lent to one agent: under another one's session, its revocations would pass by.
     if (identity !== undefined && identity !== proven)
@@ -60,6 +62,16 @@ export function createBrokerSessions(options: BrokerSessionsOptions): BrokerSess
       expiresInMs: fromUint64(opened.expiresInMs, 'expires_in_ms'),
     };
     return session;
+  }
+
+  async function ask(value: string): Promise<OpenResponse> {
+    try {
+      return await options.open({ proof: { case: 'agentToken', value }, instanceId, instanceName });
+    } catch (thrown) {
+      const why = fromServiceError(thrown);
+      if (why.code === 'identity_invalid') options.onIdentityRefused?.();
+      throw why;
+    }
   }
 
   async function readToken(): Promise<string> {

@@ -89,6 +89,18 @@ describe('the way of an operator', () => {
     expect(await json('audit verify')).toEqual([{ intact: true, rows: expect.any(Number) }]);
   });
 
+  test('a tenant is told to let its agents discover names, and a credential is replaced where its placeholder stands', async () => {
+    expect(await json('tenant set one --discover-names on')).toMatchObject([{ name: 'one', agents_discover_names: true }]);
+    expect((await leasehold('tenant list')).stdout).toContain('discoverable');
+    const nothing = await leasehold('tenant set one');
+    expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('--discover-names')]);
+    const flags = '--replace header,body --body form --placeholder sk-{random} --env API_KEY={placeholder}';
+    const [added] = await json(`credential add api --destination https://api.example.com ${flags}`, 'sk-first-000\n');
+    expect(added).toMatchObject({ injection: { kind: 'placeholder', in: ['header', 'body'] }, destinations: [{ body: 'form' }] });
+    const { stdout } = await leasehold('credential show api');
+    for (const part of [String(added?.placeholder), 'API_KEY={placeholder}', 'in header, body']) expect(stdout).toContain(part);
+  });
+
   test('the value is stored as it was given but for one line end, and is shown by nothing', async () => {
     let stored = '';
     over = {

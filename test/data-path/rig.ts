@@ -165,6 +165,8 @@ export function routeTo(url: string, changes: Partial<Route> & { readonly destin
     destinations: [{ ...parseDestination(url, { privateCidrs: ['127.0.0.0/8', '::1/128'] }), ...destination }],
     injection: { kind: 'header', name: 'authorization', template: 'Bearer {value}' },
     placeholder: undefined,
+    environment: [],
+    service: undefined,
     limits: { methods: [], pathPrefixes: [], ratePerMinute: undefined },
     ...rest,
   };

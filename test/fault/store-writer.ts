@@ -31,7 +31,7 @@ async function makeTenant(id: string): Promise<void> {
   if ((await store.directory.find({ tenant: { id } })).tenant !== undefined) return;
   await store.ledger.commit({ tenant: undefined, lock: 'update' }, () => ({
     changes: [
-      { put: 'tenant', row: { id, name: id, status: 'active', cutSeq: 0, createdAt: 1 } },
+      { put: 'tenant', row: { id, name: id, status: 'active', agentsDiscoverNames: false, cutSeq: 0, createdAt: 1 } },
       {
         put: 'credential',
         row: {
@@ -44,6 +44,8 @@ async function makeTenant(id: string): Promise<void> {
           destinations: [],
           injection: { kind: 'header', name: 'authorization', template: '{value}' },
           placeholder: undefined,
+          environment: [],
+          service: undefined,
           maxTtlMs: 1,
           cutSeq: 0,
           createdAt: 1,

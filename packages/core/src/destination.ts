@@ -17,13 +17,19 @@ export interface Destination {
   readonly caPem: string | undefined;
   /** CIDR ranges, otherwise refused, that this destination may resolve to. */
   readonly privateCidrs: readonly string[];
+  /** The form of bodies in which a placeholder is replaced; undefined means that bodies are never looked into. */
+  readonly body: BodyForm | undefined;
 }
+
+export const bodyForms = ['json', 'form'] as const;
+export type BodyForm = (typeof bodyForms)[number];
 
 export interface DestinationOptions {
   readonly methods?: readonly string[];
   readonly pathPrefixes?: readonly string[];
   readonly caPem?: string | undefined;
   readonly privateCidrs?: readonly string[];
+  readonly body?: BodyForm | undefined;
 }
 
 /**
@@ -57,7 +63,16 @@ export function parseDestination(url: string, options: DestinationOptions = {}):
   if (caPem?.includes('PRIVATE KEY') === true) problems.push('the CA file holds a private key: give the certificate alone.');
 
   if (problems.length > 0 || scheme === undefined || hostPattern === undefined) throw new AppError('invalid_argument', problems.join('\n'));
-  return { scheme: scheme === 'http' ? 'http' : 'https', hostPattern, port, methods, pathPrefixes, caPem, privateCidrs };
+  return {
+    scheme: scheme === 'http' ? 'http' : 'https',
+    hostPattern,
+    port,
+    methods,
+    pathPrefixes,
+    caPem,
+    privateCidrs,
+    body: options.body,
+  };
 }
 
 /** A method as policies write it (RFC 9110 section 9.1: case matters, and all registered ones are upper case). */

@@ -13,6 +13,9 @@ describe('an injection', () => {
     { kind: 'basic', username: '' },
     { kind: 'basic', username: 'svc' },
     { kind: 'query', name: 'api_key' },
+    { kind: 'path', template: 'bot{value}' },
+    { kind: 'path', template: '{value}' },
+    { kind: 'placeholder', in: ['header', 'query', 'path', 'body'] },
   ])('$kind is accepted', (injection) => {
     checkInjection(injection);
   });
@@ -57,6 +60,27 @@ describe('an injection', () => {
 
   test.each(['', 'a&b', 'a=b', 'a b', 'a%62', 'a#', 'ä'])('with the query parameter %j is refused', (name) => {
     expect(() => checkInjection({ kind: 'query', name })).toThrow(invalid);
+  });
+
+  test.each([
+    '',
+    'bot',
+    '{value}{value}',
+    'a/{value}',
+    '{value}/b',
+    'a%2f{value}',
+    '{value}?',
+    '{value}#',
+    '{value};p',
+    '{value} ',
+    'ä{value}',
+  ])('into the path segment %j is refused', (template) => {
+    expect(() => checkInjection({ kind: 'path', template })).toThrow(invalid);
+  });
+
+  test('nowhere, or twice in one place, is refused', () => {
+    expect(() => checkInjection({ kind: 'placeholder', in: [] })).toThrow(invalid);
+    expect(() => checkInjection({ kind: 'placeholder', in: ['header', 'header'] })).toThrow(invalid);
   });
 
   test('says everything that is wrong at once', () => {

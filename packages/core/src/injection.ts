@@ -4,13 +4,22 @@ import { AppError } from './errors.ts';
 export type Injection =
   | { readonly kind: 'header'; readonly name: string /** Holds `{value}` exactly once. */; readonly template: string }
   | { readonly kind: 'basic' /** RFC 7617 user-id: no colon. */; readonly username: string }
-  | { readonly kind: 'query'; readonly name: string };
+  | { readonly kind: 'query'; readonly name: string }
+  /** One path segment, ahead of the others or in the place of the agent's own. */
+  | { readonly kind: 'path' /** Holds `{value}` exactly once. */; readonly template: string }
+  /** The value takes the place of the credential's own placeholder, wherever that stands in these places. */
+  | { readonly kind: 'placeholder'; readonly in: readonly PlaceholderPlace[] };
+
+export const placeholderPlaces = ['header', 'query', 'path', 'body'] as const;
+export type PlaceholderPlace = (typeof placeholderPlaces)[number];
 
 const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 /** Headers that frame a message or name its target: a value there would change the request, not authorize it. */
 const reserved =
   /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|accept-encoding|date|via|forwarded|http2-settings|content-.*|proxy-.*|sec-websocket-.*|x-forwarded-.*|x-leasehold-.*)$/i;
 const noControl = /^[\x20-\x7e]*$/;
+/** What stands in a path segment as it is (RFC 3986 section 3.3), without ";", which servers read in different ways. */
+const plainSegment = /^[A-Za-z0-9\-._~!$&'()*+,=:@]{0,128}$/;
 
 /** Throws one AppError `invalid_argument` that lists every problem. */
 export function checkInjection(injection: Injection): void {
@@ -27,8 +36,15 @@ export function checkInjection(injection: Injection): void {
     if (!noControl.test(injection.username) || injection.username.includes(':'))
       problems.push('the user name for basic auth may hold printable ASCII without a colon.');
     if (injection.username.length > 256) problems.push('the user name for basic auth is longer than 256 characters.');
-  } else if (!/^[A-Za-z0-9._~-]{1,64}$/.test(injection.name)) {
-    problems.push(`"${injection.name}" is no query parameter name: use letters, digits and ". _ ~ -".`);
+  } else if (injection.kind === 'query') {
+    if (!/^[A-Za-z0-9._~-]{1,64}$/.test(injection.name))
+      problems.push(`"${injection.name}" is no query parameter name: use letters, digits and ". _ ~ -".`);
+  } else if (injection.kind === 'path') {
+    const parts = injection.template.split('{value}');
+    if (parts.length !== 2 || !parts.every((part) => plainSegment.test(part)))
+      problems.push('the path segment must hold {value} exactly once, and no "/", "%" or other special characters, such as "bot{value}".');
+  } else if (injection.in.length === 0 || new Set(injection.in).size !== injection.in.length) {
+    problems.push(`the placeholder is replaced nowhere, or twice in one place: name each of ${placeholderPlaces.join(', ')} once at most.`);
   }
   if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
 }

@@ -1,4 +1,5 @@
 import type { Destination } from './destination.ts';
+import type { EnvironmentVariable } from './environment.ts';
 import type { Injection } from './injection.ts';
 
 export type RouteStatus = 'active' | 'credential_suspended' | 'agent_suspended' | 'tenant_suspended' | 'grant_expired';
@@ -14,8 +15,25 @@ export interface Route {
   readonly destinations: readonly Destination[];
   readonly injection: Injection;
   readonly placeholder: string | undefined;
+  /** What the agent's environment is given. */
+  readonly environment: readonly EnvironmentVariable[];
+  /** Name of the service template that the credential was made from. */
+  readonly service: string | undefined;
   readonly limits: RequestLimits;
 }
+
+/**
+ * A credential that the agent has no grant on. It is told of where the tenant lets its agents discover names, so that a refusal can say
+ * what to ask for; and told no more than that.
+ */
+export interface UngrantedRoute {
+  readonly status: 'not_granted';
+  readonly credentialName: string;
+  /** Without certificates and private ranges. */
+  readonly destinations: readonly Destination[];
+}
+
+export type KnownRoute = Route | UngrantedRoute;
 
 /** What a grant allows on top of the destination's own limits. Empty lists and undefined mean no further limit. */
 export interface RequestLimits {

@@ -68,10 +68,13 @@ function routeTo(name: string, scheme: 'http' | 'https', port: number): Route {
         pathPrefixes: ['/files'],
         caPem: scheme === 'https' ? given.caPem : undefined,
         privateCidrs: ['127.0.0.0/8', '::1/128'],
+        body: undefined,
       },
     ],
     injection: { kind: 'header', name: 'authorization', template: 'Bearer {value}' },
     placeholder: undefined,
+    environment: [],
+    service: undefined,
     limits: { methods: ['GET', 'POST'], pathPrefixes: [], ratePerMinute: 1_000_000_000 },
   };
 }

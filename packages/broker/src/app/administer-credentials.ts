@@ -1,12 +1,12 @@
-import { AppError, checkInjection, checkValue, makeId } from '@leasehold/core';
-import { type Credential, credentialTypes, type SealedValue } from '../domain/credential.ts';
+import { AppError, checkValue, makeId, makePlaceholder } from '@leasehold/core';
+import type { Credential, SealedValue } from '../domain/credential.ts';
 import { statusChange } from '../domain/status-change.ts';
-import type { AdminUseCases, CredentialDraft } from '../ports/use-cases.ts';
-import { mustBeName, tenantIdOf } from './administer-tenants.ts';
+import type { AdminUseCases } from '../ports/use-cases.ts';
+import { tenantIdOf } from './administer-tenants.ts';
 import type { AdministrationDeps } from './administration.ts';
+import { checkCredentialDraft } from './check-credential-draft.ts';
 import { actorOf, change, notFound, refOf } from './reach.ts';
 
-const maxTtlMs = 3_600_000;
 /** Rotations of one credential at once are rare; a third loser is told to look what happened. */
 const maxTries = 3;
 
@@ -57,14 +57,24 @@ export function administerCredentials(deps: AdministrationDeps): CredentialUseCa
 
   return {
     addCredential: async (by, tenantName, draft, value) => {
-      checkDraft(draft);
-      checkValue(value);
+      checkCredentialDraft(draft, value);
       // Sealed before the transaction: the key service is a network away.
       const tenantId = await tenantIdOf(deps, by, tenantName);
       const id = makeId('credential', randomBytes(16));
+      const placeholder = makePlaceholder(draft, randomBytes(16));
       const sealed = await vault.seal({ tenantId, credentialId: id, version: 1 }, value);
       const { result } = await change(deps, by, tenantName, {}, (_, now) => {
-        const row: Credential = { ...draft, id, tenantId, status: 'active', version: 1, cutSeq: 0, createdAt: now, updatedAt: now };
+        const row: Credential = {
+          ...draft,
+          placeholder,
+          id,
+          tenantId,
+          status: 'active',
+          version: 1,
+          cutSeq: 0,
+          createdAt: now,
+          updatedAt: now,
+        };
         return {
           changes: [
             { put: 'credential', row },
@@ -110,13 +120,4 @@ export function administerCredentials(deps: AdministrationDeps): CredentialUseCa
       return { row, revocation };
     },
   };
-}
-
-function checkDraft({ name, type, destinations, injection, maxTtlMs: ttlMs }: CredentialDraft): void {
-  mustBeName(name);
-  checkInjection(injection);
-  if (!credentialTypes.includes(type))
-    throw new AppError('invalid_argument', `"${type}" is no credential type: use ${credentialTypes.join(', ')}.`);
-  if (destinations.length === 0) throw new AppError('invalid_argument', 'A credential needs at least one destination.');
-  if (!(ttlMs >= 1_000 && ttlMs <= maxTtlMs)) throw new AppError('invalid_argument', 'The longest TTL of a credential is from 1s to 1h.');
 }

@@ -16,14 +16,21 @@ export function mustBeName(name: string): void {
 
 export function administerTenants(
   deps: AdministrationDeps,
-): Pick<AdminUseCases, 'addTenant' | 'listTenants' | 'setTenantStatus' | 'addOperator'> {
+): Pick<AdminUseCases, 'addTenant' | 'listTenants' | 'setTenantStatus' | 'setTenant' | 'addOperator'> {
   const { store, randomBytes, mintToken } = deps;
   return {
     addTenant: async (by, name) => {
       mustReachAll(by);
       mustBeName(name);
       const { result } = await store.ledger.commit({ tenant: undefined, lock: 'update' }, (_, now) => {
-        const tenant: Tenant = { id: makeId('tenant', randomBytes(16)), name, status: 'active', cutSeq: 0, createdAt: now };
+        const tenant: Tenant = {
+          id: makeId('tenant', randomBytes(16)),
+          name,
+          status: 'active',
+          agentsDiscoverNames: false,
+          cutSeq: 0,
+          createdAt: now,
+        };
         return {
           changes: [{ put: 'tenant', row: tenant }],
           revocations: [],
@@ -49,6 +56,21 @@ export function administerTenants(
         return { ...changed, changes: [{ put: 'tenant', row: next }], result: next };
       });
       return { row, revocation };
+    },
+
+    setTenant: async (by, name, { agentsDiscoverNames }) => {
+      const { result } = await change(deps, by, name, {}, ({ tenant }) => {
+        const next: Tenant = { ...tenant, agentsDiscoverNames };
+        if (tenant.agentsDiscoverNames === agentsDiscoverNames) return { changes: [], revocations: [], audit: [], result: tenant };
+        const detail = { name: tenant.name, agents_discover_names: agentsDiscoverNames ? 'on' : 'off' };
+        return {
+          changes: [{ put: 'tenant', row: next }],
+          revocations: [],
+          audit: [{ actor: actorOf(by), action: 'tenant.updated', outcome: 'allowed', detail }],
+          result: next,
+        };
+      });
+      return result;
     },
 
     addOperator: async (by, tenantName, name) => {

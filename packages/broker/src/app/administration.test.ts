@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Operator } from '../domain/operator.ts';
-import type { AdminUseCases } from '../ports/use-cases.ts';
+import type { AdminUseCases, SessionClaims } from '../ports/use-cases.ts';
 import { type BrokerRig, bytes, createRig, draft, grantDraft } from './broker-rig.suite.ts';
 
 let rig: BrokerRig;
@@ -30,6 +30,7 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
   });
 
   const calls: Record<string, (admin: AdminUseCases, by: Operator, tenant: string) => Promise<unknown>> = {
+    setTenant: (admin, by, tenant) => admin.setTenant(by, tenant, { agentsDiscoverNames: true }),
     addAgent: (admin, by, tenant) => admin.addAgent(by, tenant, 'new'),
     listAgents: (admin, by, tenant) => admin.listAgents(by, tenant, page),
     rotateAgentToken: (admin, by, tenant) => admin.rotateAgentToken(by, tenant, 'agent'),
@@ -133,6 +134,34 @@ describe('bad input', () => {
     ['a name with capitals', () => rig.admin.addAgent(rig.root, 'one', 'Agent')],
     ['a value with a line break', () => rig.admin.addCredential(rig.root, 'one', draft('new'), bytes('sk-first\r\n000'))],
     ['a value that is too short', () => rig.admin.addCredential(rig.root, 'one', draft('new'), bytes('short'))],
+    [
+      'a value that stands in a variable',
+      () =>
+        rig.admin.addCredential(
+          rig.root,
+          'one',
+          draft('new', { environment: [{ name: 'KEY', value: 'is sk-first-000' }] }),
+          bytes('sk-first-000'),
+        ),
+    ],
+    [
+      'a value as its own placeholder',
+      () => rig.admin.addCredential(rig.root, 'one', draft('new', { placeholder: 'sk-first-000' }), bytes('sk-first-000')),
+    ],
+    [
+      'a service that is no name',
+      () => rig.admin.addCredential(rig.root, 'one', draft('new', { service: 'Open AI' }), bytes('sk-first-000')),
+    ],
+    [
+      'a placeholder that can be guessed',
+      () =>
+        rig.admin.addCredential(
+          rig.root,
+          'one',
+          draft('new', { injection: { kind: 'placeholder', in: ['header'] }, placeholder: 'sk-guess' }),
+          bytes('sk-first-000'),
+        ),
+    ],
     ['no destination', () => rig.admin.addCredential(rig.root, 'one', draft('new', { destinations: [] }), bytes('sk-first-000'))],
     ['a TTL over an hour', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { ttlMs: 3_600_001 }))],
     ['a grant that would have run out', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { notAfter: 1 }))],
@@ -151,6 +180,34 @@ describe('bad input', () => {
     await expect(rig.admin.addAgent(rig.root, 'one', 'agent')).rejects.toMatchObject({ code: 'already_exists' });
     await expect(rig.admin.addTenant(rig.root, 'one')).rejects.toMatchObject({ code: 'already_exists' });
   });
+});
+
+describe('the names of credentials', () => {
+  const namesToldTo = async (caller: SessionClaims) => (await rig.lending.routesOf(caller)).map(({ credentialName }) => credentialName);
+
+  test('are told to agents without a grant only where the tenant says so; the trail shows who said it', async () => {
+    const caller = await rig.session('one', 'curious');
+    expect(await namesToldTo(caller)).toEqual([]);
+    expect(await rig.admin.setTenant(rig.root, 'one', { agentsDiscoverNames: true })).toMatchObject({ agentsDiscoverNames: true });
+    expect(await namesToldTo(caller)).toEqual(['api']);
+    expect((await trailOf('one')).at(-1)).toMatchObject({ action: 'tenant.updated', detail: { agents_discover_names: 'on' } });
+    await rig.admin.setTenant(rig.root, 'one', { agentsDiscoverNames: false });
+    expect(await namesToldTo(caller)).toEqual([]);
+  });
+
+  test('are told of the own tenant alone', async () => {
+    await rig.admin.setTenant(rig.root, 'two', { agentsDiscoverNames: true });
+    expect(await namesToldTo(await rig.session('two', 'curious'))).toEqual([]);
+  });
+});
+
+test('a placeholder is filled with chance of its own when the credential is stored', async () => {
+  const replaced = { injection: { kind: 'placeholder', in: ['header'] }, placeholder: 'sk-{random}' } as const;
+  const [one, other] = await Promise.all(
+    ['x', 'y'].map((name) => rig.admin.addCredential(rig.root, 'one', draft(name, replaced), bytes('sk-first-000'))),
+  );
+  expect(one?.placeholder).toMatch(/^sk-[0-9A-Za-z]{22}$/);
+  expect(one?.placeholder).not.toBe(other?.placeholder);
 });
 
 describe('INV-13: the trail verifies, and names what was done to it', () => {

@@ -23,10 +23,21 @@ export const draft = (name: string, more: Partial<CredentialDraft> = {}): Creden
   name,
   type: 'api_key',
   destinations: [
-    { scheme: 'https', hostPattern: 'api.example.com', port: 443, methods: [], pathPrefixes: [], caPem: undefined, privateCidrs: [] },
+    {
+      scheme: 'https',
+      hostPattern: 'api.example.com',
+      port: 443,
+      methods: [],
+      pathPrefixes: [],
+      caPem: undefined,
+      privateCidrs: [],
+      body: undefined,
+    },
   ],
   injection: { kind: 'query', name: 'key' },
   placeholder: undefined,
+  environment: [],
+  service: undefined,
   maxTtlMs: 3_600_000,
   ...more,
 });

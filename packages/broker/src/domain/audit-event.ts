@@ -1,5 +1,6 @@
 export const auditActions = [
   'tenant.created',
+  'tenant.updated',
   'tenant.suspended',
   'tenant.resumed',
   'tenant.deleted',

@@ -1,4 +1,4 @@
-import type { Destination, Injection } from '@leasehold/core';
+import type { Destination, EnvironmentVariable, Injection } from '@leasehold/core';
 
 export const credentialTypes = ['api_key', 'oauth_token', 'db_password', 'service_account', 'basic'] as const;
 export type CredentialType = (typeof credentialTypes)[number];
@@ -16,6 +16,9 @@ export interface Credential {
   readonly destinations: readonly Destination[];
   readonly injection: Injection;
   readonly placeholder: string | undefined;
+  readonly environment: readonly EnvironmentVariable[];
+  /** Name of the service template that it was made from. */
+  readonly service: string | undefined;
   readonly maxTtlMs: number;
   readonly cutSeq: number;
   readonly createdAt: number;

@@ -22,4 +22,6 @@ export interface Lineage {
   readonly tenant: Tenant;
   readonly agent: Agent;
   readonly grants: readonly { readonly grant: Grant; readonly credential: Credential }[];
+  /** Credentials of the tenant without an active grant, where the tenant lets its agents discover names; else none. */
+  readonly ungranted: readonly Credential[];
 }

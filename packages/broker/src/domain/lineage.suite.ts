@@ -13,7 +13,7 @@ export interface Lineage {
 
 export function aLineage(changes: { [K in keyof Lineage]?: Partial<Lineage[K]> } = {}): Lineage {
   return {
-    tenant: { id: 'ten_1', name: 'one', status: 'active', cutSeq: 0, createdAt: 0, ...changes.tenant },
+    tenant: { id: 'ten_1', name: 'one', status: 'active', agentsDiscoverNames: false, cutSeq: 0, createdAt: 0, ...changes.tenant },
     agent: {
       id: 'agt_1',
       tenantId: 'ten_1',
@@ -35,6 +35,8 @@ export function aLineage(changes: { [K in keyof Lineage]?: Partial<Lineage[K]> }
       destinations: [],
       injection: { kind: 'query', name: 'key' },
       placeholder: undefined,
+      environment: [],
+      service: undefined,
       maxTtlMs: 3_600_000,
       cutSeq: 0,
       createdAt: 0,

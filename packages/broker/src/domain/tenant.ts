@@ -3,6 +3,8 @@ export interface Tenant {
   readonly id: string;
   readonly name: string;
   readonly status: 'active' | 'suspended';
+  /** Whether its agents are told the names of credentials that they have no grant on. */
+  readonly agentsDiscoverNames: boolean;
   /** Seq of the newest revocation of tenant scope: leases issued before it are dead. Set by the store alone. */
   readonly cutSeq: number;
   /** Wall-clock milliseconds of the database. */

@@ -118,7 +118,10 @@ export interface Directory {
   operatorByTokenHash(hash: Uint8Array): Promise<Operator | undefined>;
   /** What `commit` would read, without a decision. */
   find(selection: Omit<Selection, 'lock'>): Promise<Facts>;
-  /** The agent with every active grant and not-deleted credential it may lease: what routes are made of. */
+  /**
+   * The agent with every active grant and not-deleted credential it may lease: what routes are made of. Where the tenant lets its agents
+   * discover names, also its other credentials that are not deleted, at most 500 of them, sorted by name.
+   */
   lineageOf(agentId: string): Promise<Lineage | undefined>;
   sealedValue(credentialId: string, version: number): Promise<SealedValue | undefined>;
 }

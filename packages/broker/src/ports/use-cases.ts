@@ -1,4 +1,4 @@
-import type { Destination, Injection, LogHead, RequestLimits, Route } from '@leasehold/core';
+import type { Destination, EnvironmentVariable, Injection, KnownRoute, LogHead, RequestLimits } from '@leasehold/core';
 import type { Agent } from '../domain/agent.ts';
 import type { AuditRow } from '../domain/audit-event.ts';
 import type { Credential, CredentialType } from '../domain/credential.ts';
@@ -41,7 +41,7 @@ export interface LendingUseCases {
   releaseLeases(caller: SessionClaims, leaseIds: readonly string[]): Promise<number>;
   recordUse(caller: SessionClaims, batch: UseBatch): Promise<void>;
   /** Throws `identity_invalid` when the agent is gone or its token was rotated. */
-  routesOf(caller: Pick<SessionClaims, 'agentId' | 'tokenVersion'>): Promise<readonly Route[]>;
+  routesOf(caller: Pick<SessionClaims, 'agentId' | 'tokenVersion'>): Promise<readonly KnownRoute[]>;
 }
 
 export interface IssuedLease {
@@ -93,6 +93,7 @@ export interface AdminUseCases {
   listTenants(by: Operator, page: Page): Promise<Listed<Tenant>>;
   /** Suspends, resumes or deletes... a tenant is never deleted here: suspend it. */
   setTenantStatus(by: Operator, tenant: string, status: 'active' | 'suspended'): Promise<Changed<Tenant>>;
+  setTenant(by: Operator, tenant: string, settings: Pick<Tenant, 'agentsDiscoverNames'>): Promise<Tenant>;
   /** A new operator token for one tenant, shown once. */
   addOperator(by: Operator, tenant: string, name: string): Promise<{ readonly operator: Operator; readonly token: string }>;
 
@@ -161,7 +162,10 @@ export interface CredentialDraft {
   readonly type: CredentialType;
   readonly destinations: readonly Destination[];
   readonly injection: Injection;
+  /** May hold `{random}`, which is filled in when it is stored. */
   readonly placeholder: string | undefined;
+  readonly environment: readonly EnvironmentVariable[];
+  readonly service: string | undefined;
   readonly maxTtlMs: number;
 }
 

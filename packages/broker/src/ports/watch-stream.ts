@@ -1,4 +1,4 @@
-import type { AppError, LogHead, Revocation, Route } from '@leasehold/core';
+import type { AppError, KnownRoute, LogHead, Revocation } from '@leasehold/core';
 import type { SessionClaims } from './use-cases.ts';
 
 /** What the watch hub says to a sidecar. One object may go to many streams: adapters may keep its encoding beside it. */
@@ -16,7 +16,7 @@ export interface HelloMessage {
 
 export interface RoutesMessage {
   readonly kind: 'routes';
-  readonly routes: readonly Route[];
+  readonly routes: readonly KnownRoute[];
 }
 
 export interface RevokedMessage {

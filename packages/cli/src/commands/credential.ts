@@ -15,7 +15,15 @@ export function addCredentialCommands(program: Command): void {
     .option('--header <"Name: template">', "put it into a header, such as 'Authorization: Bearer {value}'")
     .option('--basic <user>', 'basic auth with this user name')
     .option('--query <name>', 'put it into this query parameter')
-    .option('--placeholder <text>', 'what SDKs that insist on a key are given in its place')
+    .option('--path-segment <template>', "put it into a path segment, such as 'bot{value}'")
+    .option('--replace <places>', 'put it where its placeholder stands: some of header,query,path,body')
+    .option('--placeholder <text>', 'what SDKs that insist on a key are given in its place; {random} is filled in')
+    .option(
+      '--env <NAME=VALUE>',
+      'variable that agents with a grant are given; may hold {placeholder} and {base_url}; repeatable',
+      repeatable,
+    )
+    .option('--body <form>', 'look for the placeholder in bodies of this form: json or form')
     .option('--path <prefix>', 'path prefix it may be used for; repeatable', repeatable)
     .option('--method <method>', 'method it may be used with; repeatable', repeatable)
     .option('--ca <file>', 'CA certificate (PEM) of the destination, in place of the system’s')
@@ -107,6 +115,8 @@ async function show(name: string, flags: CommonFlags): Promise<void> {
       ]),
       ['injection', howOf(found.injection)],
       ['placeholder', found.placeholder],
+      ...found.environment.map((each): [string, string] => ['environment', `${each.name}=${each.value}`]),
+      ['service', found.service],
       ['longest lease', shortDuration(found.max_ttl_ms)],
       ['created', shortTime(found.created_at)],
       ['updated', shortTime(found.updated_at)],
@@ -115,8 +125,18 @@ async function show(name: string, flags: CommonFlags): Promise<void> {
 }
 
 function howOf(injection: InjectionResource): string {
-  if (injection.kind === 'header') return `header ${injection.name}: ${injection.template}`;
-  return injection.kind === 'basic' ? `basic auth as ${injection.username}` : `query parameter ${injection.name}`;
+  switch (injection.kind) {
+    case 'header':
+      return `header ${injection.name}: ${injection.template}`;
+    case 'basic':
+      return `basic auth as ${injection.username}`;
+    case 'query':
+      return `query parameter ${injection.name}`;
+    case 'path':
+      return `path segment ${injection.template}`;
+    case 'placeholder':
+      return `in the place of the placeholder, in ${injection.in.join(', ')}`;
+  }
 }
 
 async function rotate(name: string, flags: CommonFlags & { readonly valueFile?: string }): Promise<void> {

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { AppError } from '@leasehold/core';
+import { type Command, Option } from 'commander';
 import { allPages, type CommonFlags, operate, tokenFileFlag, verb, waitFlag } from '../command.ts';
 import { shortTime } from '../output/times.ts';
 import { keepToken } from '../output/token-file.ts';
@@ -19,8 +20,13 @@ export function addTenantCommands(program: Command): void {
       if (out.isJson) for (const each of tenants) out.json(each);
       else
         out.table(
-          ['NAME', 'STATUS', 'CREATED'],
-          tenants.map((each) => [each.name, each.status, shortTime(each.created_at)]),
+          ['NAME', 'STATUS', 'NAMES', 'CREATED'],
+          tenants.map((each) => [
+            each.name,
+            each.status,
+            each.agents_discover_names ? 'discoverable' : 'hidden',
+            shortTime(each.created_at),
+          ]),
         );
     }),
   );
@@ -43,6 +49,11 @@ export function addTenantCommands(program: Command): void {
       }),
     );
   }
+  verb(noun, 'set <name>', 'change what a tenant allows')
+    .addOption(
+      new Option('--discover-names <on|off>', 'tell its agents the names of credentials they have no grant on').choices(['on', 'off']),
+    )
+    .action((name: string, flags: CommonFlags & { discoverNames?: 'on' | 'off' }) => set(name, flags));
   verb(noun, 'token <name>', 'make an operator token for one tenant; it is shown once')
     .option('--operator <name>', 'what the trail calls this operator', 'operator')
     .addOption(tokenFileFlag())
@@ -53,4 +64,18 @@ export function addTenantCommands(program: Command): void {
         else out.line(`operator ${made.operator.name} of tenant ${name}. Its token, shown this once: ${text}`);
       }),
     );
+}
+
+async function set(name: string, flags: CommonFlags & { readonly discoverNames?: 'on' | 'off' }): Promise<void> {
+  const { discoverNames } = flags;
+  if (discoverNames === undefined)
+    throw new AppError('invalid_argument', 'Nothing is said that would change.\nSay what: --discover-names on, or off');
+  await operate(flags, async ({ client, out }) => {
+    const changed = await client.setTenant(name, { agents_discover_names: discoverNames === 'on' });
+    if (out.isJson) out.json(changed);
+    else
+      out.line(
+        `agents of tenant ${changed.name} are ${changed.agents_discover_names ? '' : 'not '}told the names of credentials they have no grant on.`,
+      );
+  });
 }

@@ -9,8 +9,14 @@ const flags: DraftFlags = {
   type: 'api_key',
 };
 
+/** With the header of `flags`, unless `more` puts the value somewhere else. */
+function withFlags(more: Partial<DraftFlags>): DraftFlags {
+  const { header: _, ...rest } = flags;
+  return 'pathSegment' in more || 'replace' in more ? { ...rest, ...more } : { ...flags, ...more };
+}
+
 async function problemsOf(name: string, more: Partial<DraftFlags>): Promise<string> {
-  const thrown: unknown = await credentialDraft(name, { ...flags, ...more }).catch((error: unknown) => error);
+  const thrown: unknown = await credentialDraft(name, withFlags(more)).catch((error: unknown) => error);
   if (!(thrown instanceof AppError)) throw new Error('it was taken');
   expect(thrown.code).toBe('invalid_argument');
   return thrown.message;
@@ -26,7 +32,7 @@ describe('a credential from flags', () => {
       private: ['10.0.0.0/8'],
       maxTtl: '10m',
     });
-    const common = { methods: ['GET', 'POST'], path_prefixes: ['/v1'], ca_pem: null, private_cidrs: ['10.0.0.0/8'] };
+    const common = { methods: ['GET', 'POST'], path_prefixes: ['/v1'], ca_pem: null, private_cidrs: ['10.0.0.0/8'], body: null };
     expect(draft).toEqual({
       name: 'api',
       type: 'api_key',
@@ -36,6 +42,7 @@ describe('a credential from flags', () => {
       ],
       injection: { kind: 'header', name: 'Authorization', template: 'Bearer {value}' },
       placeholder: null,
+      environment: [],
       max_ttl_ms: 600_000,
     });
   });
@@ -43,6 +50,8 @@ describe('a credential from flags', () => {
   test.each([
     [{ basic: 'user' }, { kind: 'basic', username: 'user' }],
     [{ query: 'key' }, { kind: 'query', name: 'key' }],
+    [{ pathSegment: 'bot{value}' }, { kind: 'path', template: 'bot{value}' }],
+    [{ replace: 'header, query' }, { kind: 'placeholder', in: ['header', 'query'] }],
   ])('%j says how the value goes on the wire', async (how, injection) => {
     const { header: _, ...rest } = flags;
     expect((await credentialDraft('api', { ...rest, ...how })).injection).toEqual(injection);
@@ -57,10 +66,40 @@ describe('a credential from flags', () => {
     expect(await problemsOf('sk-LIVE-secret', {})).not.toContain('LIVE');
   });
 
+  test('a placeholder, variables and the form of bodies go along', async () => {
+    const replaced = withFlags({
+      replace: 'header,body',
+      placeholder: 'sk-{random}',
+      body: 'json',
+      env: ['API_KEY={placeholder}', 'EMPTY='],
+    });
+    expect(await credentialDraft('api', replaced)).toMatchObject({
+      injection: { kind: 'placeholder', in: ['header', 'body'] },
+      placeholder: 'sk-{random}',
+      environment: [
+        { name: 'API_KEY', value: '{placeholder}' },
+        { name: 'EMPTY', value: '' },
+      ],
+      destinations: [{ body: 'json' }],
+    });
+  });
+
+  test('a secret typed where a variable belongs is not repeated', async () => {
+    expect(await problemsOf('api', { env: ['sk-LIVE-secret', 'sk-LIVE-secret=1'] })).not.toContain('LIVE');
+  });
+
   test.each([
     ['no destination', { destination: [] }],
     ['a template without a place for the value', { header: 'Authorization: Bearer' }],
     ['a header without a template', { header: 'Authorization' }],
+    ['a path segment of several', { pathSegment: 'a/{value}' }],
+    ['a place that nobody knows', { replace: 'header,cookie' }],
+    ['a placeholder that can be guessed', { replace: 'header', placeholder: 'sk-key' }],
+    ['bodies without a form', { replace: 'body' }],
+    ['a form of bodies that nobody looks into', { body: 'json' }],
+    ['another form of bodies', { replace: 'body', body: 'xml' }],
+    ['a variable without a value', { env: ['sk-LIVE'] }],
+    ['a variable that runs code', { env: ['NODE_OPTIONS=--require x'] }],
     ['a header that frames the message', { header: 'Host: {value}' }],
   ])('%s is refused', async (_, more) => {
     await problemsOf('api', more);

@@ -1,14 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import type { AddCredentialRequest, InjectionResource } from '@leasehold/contract/admin';
-import { AppError, checkInjection, isName, parseDestination, parseDuration } from '@leasehold/core';
+import type { AddCredentialRequest } from '@leasehold/contract/admin';
+import {
+  AppError,
+  type BodyForm,
+  bodyForms,
+  checkEnvironment,
+  checkPlaceholder,
+  isName,
+  parseDestination,
+  parseDuration,
+} from '@leasehold/core';
+import { type InjectionFlags, injectionOf } from './injection.ts';
 
 /** The flags of `credential add` that say what the credential is. */
-export interface DraftFlags {
+export interface DraftFlags extends InjectionFlags {
   readonly destination?: readonly string[];
-  readonly header?: string;
-  readonly basic?: string;
-  readonly query?: string;
   readonly placeholder?: string;
+  readonly env?: readonly string[];
+  readonly body?: string;
   readonly path?: readonly string[];
   readonly method?: readonly string[];
   readonly ca?: string;
@@ -40,46 +49,43 @@ export async function credentialDraft(name: string, flags: DraftFlags): Promise<
   const caPem = flags.ca === undefined ? null : await readCa(flags.ca, problems);
   if ((flags.destination ?? []).length === 0) problems.push('a destination is missing: --destination https://api.example.com');
   const destinations = (flags.destination ?? []).flatMap((url) => parts(() => destinationOf(url, flags, caPem)) ?? []);
+  const environment = parts(() => environmentOf(flags.env ?? []));
   const maxTtlMs = parseDuration(flags.maxTtl);
   if (maxTtlMs === undefined) problems.push(`--max-ttl "${flags.maxTtl}" is no duration: write it as 10m or 1h.`);
   const type = types.find((each) => each === flags.type);
   if (type === undefined) problems.push(`--type "${flags.type}" is none of ${types.join(', ')}.`);
-  if (problems.length > 0 || injection === undefined || maxTtlMs === undefined || type === undefined)
+  const { placeholder } = flags;
+  if (injection !== undefined && environment !== undefined)
+    parts(() => checkPlaceholder({ injection, environment, placeholder, destinations: destinations.map(bodyOf) }));
+  if (problems.length > 0 || injection === undefined || environment === undefined || maxTtlMs === undefined || type === undefined)
     throw new AppError('invalid_argument', `The credential is not described well:\n${[...new Set(problems)].join('\n')}`);
-  return { name, type, destinations, injection, placeholder: flags.placeholder ?? null, max_ttl_ms: maxTtlMs };
-}
-
-function injectionOf({ header, basic, query }: DraftFlags): InjectionResource {
-  const [injection, ...more] = [
-    ...(header === undefined ? [] : [headerInjection(header)]),
-    ...(basic === undefined ? [] : [{ kind: 'basic' as const, username: basic }]),
-    ...(query === undefined ? [] : [{ kind: 'query' as const, name: query }]),
-  ];
-  if (injection === undefined || more.length > 0) {
-    throw new AppError(
-      'invalid_argument',
-      `say with exactly one of --header, --basic and --query how the value goes on the wire, such as --header 'Authorization: Bearer {value}'`,
-    );
-  }
-  checkInjection(injection);
-  return injection;
-}
-
-function headerInjection(text: string): InjectionResource {
-  const colon = text.indexOf(':');
-  if (colon === -1)
-    throw new AppError('invalid_argument', "--header wants a name and a template, such as --header 'Authorization: Bearer {value}'");
-  return { kind: 'header', name: text.slice(0, colon).trim(), template: text.slice(colon + 1).trim() };
+  return { name, type, destinations, injection, placeholder: placeholder ?? null, environment, max_ttl_ms: maxTtlMs };
 }
 
 function destinationOf(
   url: string,
-  { method = [], path = [], private: cidrs = [] }: DraftFlags,
+  { method = [], path = [], private: cidrs = [], body }: DraftFlags,
   caPem: string | null,
 ): AddCredentialRequest['destinations'][number] {
   const methods = method.map((each) => each.toUpperCase());
-  parseDestination(url, { methods, pathPrefixes: path, caPem: caPem ?? undefined, privateCidrs: cidrs });
-  return { url, methods, path_prefixes: [...path], ca_pem: caPem, private_cidrs: [...cidrs] };
+  const form = bodyForms.find((each) => each === body);
+  if (form === undefined && body !== undefined)
+    throw new AppError('invalid_argument', `--body "${body}" is none of ${bodyForms.join(', ')}.`);
+  parseDestination(url, { methods, pathPrefixes: path, caPem: caPem ?? undefined, privateCidrs: cidrs, body: form });
+  return { url, methods, path_prefixes: [...path], ca_pem: caPem, private_cidrs: [...cidrs], body: form ?? null };
+}
+
+function bodyOf({ body }: AddCredentialRequest['destinations'][number]): { readonly body: BodyForm | undefined } {
+  return { body: body ?? undefined };
+}
+
+function environmentOf(variables: readonly string[]): NonNullable<AddCredentialRequest['environment']> {
+  const environment = variables.map((text) => {
+    const equals = text.indexOf('=');
+    return { name: text.slice(0, Math.max(equals, 0)), value: text.slice(equals + 1) };
+  });
+  checkEnvironment(environment);
+  return environment;
 }
 
 async function readCa(path: string, problems: string[]): Promise<string | null> {

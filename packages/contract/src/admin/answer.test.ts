@@ -6,7 +6,7 @@ import { createAdminClient } from './client.ts';
 import { type ConfirmationResource, tenantSchema } from './resources.ts';
 
 const url = 'https://localhost:1';
-const tenant = { id: 'ten_1', name: 'one', status: 'active', created_at: '2026-01-01T00:00:00.000Z' };
+const tenant = { id: 'ten_1', name: 'one', status: 'active', agents_discover_names: false, created_at: '2026-01-01T00:00:00.000Z' };
 const step = (done: boolean, instance = 'pod-1'): ConfirmationResource => ({
   done,
   total: 1,

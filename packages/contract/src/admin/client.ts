@@ -2,7 +2,7 @@ import { AppError } from '@leasehold/core';
 import { Agent, type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
 import { lines, parseAnswer, refusal, unreachable, untilDone, wholeText } from './answer.ts';
-import type { AddCredentialRequest, PutGrantRequest, RevokeGrantRequest } from './requests.ts';
+import type { AddCredentialRequest, ChangeTenantRequest, PutGrantRequest, RevokeGrantRequest } from './requests.ts';
 import * as resources from './resources.ts';
 
 export interface AdminClientOptions {
@@ -40,6 +40,7 @@ export interface AdminClient {
   addTenant(name: string): Promise<resources.TenantResource>;
   listTenants(page?: Paging): Promise<PageOf<resources.TenantResource>>;
   changeTenant(name: string, verb: Exclude<Verb, 'delete'>): Promise<ChangeOf<resources.TenantResource>>;
+  setTenant(name: string, change: ChangeTenantRequest): Promise<resources.TenantResource>;
   addOperator(tenant: string, name: string): Promise<{ operator: resources.OperatorResource; token: string }>;
   addAgent(tenant: string, name: string): Promise<{ agent: resources.AgentResource; token: string }>;
   listAgents(tenant: string, page?: Paging): Promise<PageOf<resources.AgentResource>>;
@@ -111,6 +112,7 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     addTenant: (name) => ask(resources.tenantSchema, 'POST', '/v1/tenants', { name }),
     listTenants: (paging) => ask(pageOf(resources.tenantSchema), 'GET', page('/v1/tenants', paging)),
     changeTenant: (name, verb) => change(resources.tenantSchema, within(name), verb),
+    setTenant: (name, settings) => ask(resources.tenantSchema, 'PATCH', within(name), settings),
     addOperator: (tenant, name) =>
       ask(v.object({ operator: resources.operatorSchema, token: v.string() }), 'POST', within(tenant, 'operators'), { name }),
     addAgent: (tenant, name) =>

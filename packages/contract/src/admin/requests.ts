@@ -1,3 +1,4 @@
+import { bodyForms, placeholderPlaces } from '@leasehold/core';
 import * as v from 'valibot';
 import { credentialTypeSchema } from './resources.ts';
 
@@ -12,10 +13,15 @@ const injection = v.variant('kind', [
   v.strictObject({ kind: v.literal('header'), name: v.string(), template: v.string() }),
   v.strictObject({ kind: v.literal('basic'), username: v.string() }),
   v.strictObject({ kind: v.literal('query'), name: v.string() }),
+  v.strictObject({ kind: v.literal('path'), template: v.string() }),
+  v.strictObject({ kind: v.literal('placeholder'), in: v.array(v.picklist(placeholderPlaces)) }),
 ]);
 
 export const namedRequest = v.strictObject({ name });
 export type NamedRequest = v.InferInput<typeof namedRequest>;
+
+export const changeTenantRequest = v.strictObject({ agents_discover_names: v.boolean('must be true or false') });
+export type ChangeTenantRequest = v.InferInput<typeof changeTenantRequest>;
 
 export const addCredentialRequest = v.strictObject({
   name,
@@ -27,10 +33,13 @@ export const addCredentialRequest = v.strictObject({
       path_prefixes: strings,
       ca_pem: v.optional(v.nullable(v.string()), null),
       private_cidrs: strings,
+      body: v.optional(v.nullable(v.picklist(bodyForms)), null),
     }),
   ),
   injection,
   placeholder: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(512))), null),
+  environment: v.optional(v.array(v.strictObject({ name: v.string(), value: v.string() })), []),
+  service: v.optional(v.nullable(v.string()), null),
   max_ttl_ms: v.optional(v.number(), 3_600_000),
   value,
 });

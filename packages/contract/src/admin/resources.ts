@@ -1,3 +1,4 @@
+import { bodyForms, placeholderPlaces } from '@leasehold/core';
 import * as v from 'valibot';
 
 /**
@@ -13,6 +14,7 @@ export const tenantSchema = v.object({
   id: v.string(),
   name: v.string(),
   status: v.picklist(['active', 'suspended']),
+  agents_discover_names: v.boolean(),
   created_at: time,
 });
 export type TenantResource = v.InferOutput<typeof tenantSchema>;
@@ -37,6 +39,7 @@ export const destinationSchema = v.object({
   path_prefixes: strings,
   ca_pem: v.nullable(v.string()),
   private_cidrs: strings,
+  body: v.nullable(v.picklist(bodyForms)),
 });
 export type DestinationResource = v.InferOutput<typeof destinationSchema>;
 
@@ -44,6 +47,8 @@ export const injectionSchema = v.variant('kind', [
   v.object({ kind: v.literal('header'), name: v.string(), template: v.string() }),
   v.object({ kind: v.literal('basic'), username: v.string() }),
   v.object({ kind: v.literal('query'), name: v.string() }),
+  v.object({ kind: v.literal('path'), template: v.string() }),
+  v.object({ kind: v.literal('placeholder'), in: v.array(v.picklist(placeholderPlaces)) }),
 ]);
 export type InjectionResource = v.InferOutput<typeof injectionSchema>;
 
@@ -58,6 +63,8 @@ export const credentialSchema = v.object({
   destinations: v.array(destinationSchema),
   injection: injectionSchema,
   placeholder: v.nullable(v.string()),
+  environment: v.array(v.object({ name: v.string(), value: v.string() })),
+  service: v.nullable(v.string()),
   max_ttl_ms: v.number(),
   created_at: time,
   updated_at: time,

@@ -1,8 +1,8 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { AppError, type Route, revocationReasons } from '@leasehold/core';
+import { AppError, type KnownRoute, type Route, revocationReasons } from '@leasehold/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { InjectionSchema, RouteSchema } from './gen/leasehold/v1/route_pb.ts';
+import { InjectionSchema, PlaceholderPlace, RouteSchema } from './gen/leasehold/v1/route_pb.ts';
 import { RevokedSchema } from './gen/leasehold/v1/watch_pb.ts';
 import { fromProtoRevoked, fromUint64, toProtoRevoked } from './revocation-wire.ts';
 import { fromProtoRoute, toProtoRoute } from './route-wire.ts';
@@ -10,30 +10,39 @@ import { fromProtoRoute, toProtoRoute } from './route-wire.ts';
 const text = fc.string({ unit: 'grapheme', maxLength: 20 });
 const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 });
 const texts = fc.array(text, { maxLength: 3 });
-const routes: fc.Arbitrary<Route> = fc.record({
+const destinations = fc.array(
+  fc.record({
+    scheme: fc.constantFrom('https', 'http'),
+    hostPattern: name,
+    port: fc.integer({ min: 1, max: 65_535 }),
+    methods: texts,
+    pathPrefixes: texts,
+    caPem: fc.option(name, { nil: undefined }),
+    privateCidrs: texts,
+    body: fc.constantFrom('json', 'form', undefined),
+  }),
+  { maxLength: 3 },
+);
+const granted = fc.record({
   credentialId: name,
   credentialName: text,
   grantId: name,
   version: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
   status: fc.constantFrom('active', 'credential_suspended', 'agent_suspended', 'tenant_suspended', 'grant_expired'),
-  destinations: fc.array(
-    fc.record({
-      scheme: fc.constantFrom('https', 'http'),
-      hostPattern: name,
-      port: fc.integer({ min: 1, max: 65_535 }),
-      methods: texts,
-      pathPrefixes: texts,
-      caPem: fc.option(name, { nil: undefined }),
-      privateCidrs: texts,
-    }),
-    { maxLength: 3 },
-  ),
+  destinations,
   injection: fc.oneof(
     fc.record({ kind: fc.constant('header'), name: text, template: text }),
     fc.record({ kind: fc.constant('basic'), username: text }),
     fc.record({ kind: fc.constant('query'), name: text }),
+    fc.record({ kind: fc.constant('path'), template: text }),
+    fc.record({
+      kind: fc.constant('placeholder'),
+      in: fc.uniqueArray(fc.constantFrom('header', 'query', 'path', 'body'), { minLength: 1 }),
+    }),
   ),
   placeholder: fc.option(name, { nil: undefined }),
+  environment: fc.array(fc.record({ name: text, value: text }), { maxLength: 3 }),
+  service: fc.option(name, { nil: undefined }),
   limits: fc.record({
     methods: texts,
     pathPrefixes: texts,
@@ -41,9 +50,16 @@ const routes: fc.Arbitrary<Route> = fc.record({
   }),
 });
 
+/** What is replaced has to be there. */
+const routes: fc.Arbitrary<Route> = granted.map((route) => ({
+  ...route,
+  placeholder: route.injection.kind === 'placeholder' ? (route.placeholder ?? 'p') : route.placeholder,
+}));
+const ungranted: fc.Arbitrary<KnownRoute> = fc.record({ status: fc.constant('not_granted'), credentialName: name, destinations });
+
 test('a route survives the wire unchanged', () => {
   fc.assert(
-    fc.property(routes, (route) => {
+    fc.property(fc.oneof(routes, ungranted), (route) => {
       const bytes = toBinary(RouteSchema, toProtoRoute(route));
       expect(fromProtoRoute(fromBinary(RouteSchema, bytes))).toEqual(route);
     }),
@@ -65,6 +81,20 @@ test.each([
   ['port 0', { destinations: [{ ...destination, port: 0 }] }],
   ['a port past 65535', { destinations: [{ ...destination, port: 70_000 }] }],
   ['no injection', { injection: create(InjectionSchema) }],
+  [
+    'a placeholder that is replaced in a place nobody knows',
+    {
+      injection: create(InjectionSchema, {
+        kind: { case: 'replace', value: { places: [PlaceholderPlace.PATH, PlaceholderPlace.UNSPECIFIED] } },
+        placeholder: 'p',
+      }),
+    },
+  ],
+  [
+    'no placeholder to replace',
+    { injection: create(InjectionSchema, { kind: { case: 'replace', value: { places: [PlaceholderPlace.PATH] } } }) },
+  ],
+  ['another form of bodies', { destinations: [{ ...destination, body: 9 }] }],
 ])('a route with %s is refused, not guessed at', (_, change) => {
   expect(() => fromProtoRoute(Object.assign(toProtoRoute(good), change))).toThrow(AppError);
   expect(() => fromProtoRoute(toProtoRoute(good))).not.toThrow();

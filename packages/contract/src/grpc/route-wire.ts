@@ -1,14 +1,14 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { AppError, type Destination, type Injection, type Route, type RouteStatus } from '@leasehold/core';
+import { AppError, type BodyForm, type Destination, type Injection, type KnownRoute, type RouteStatus } from '@leasehold/core';
 import {
   type DestinationSchema,
-  type InjectionSchema,
+  BodyForm as ProtoBodyForm,
   type Destination as ProtoDestination,
-  type Injection as ProtoInjection,
   type Route as ProtoRoute,
   RouteStatus as ProtoRouteStatus,
   RouteSchema,
 } from './gen/leasehold/v1/route_pb.ts';
+import { fromProtoInjection, toProtoInjection } from './injection-wire.ts';
 
 const statuses = {
   active: ProtoRouteStatus.ACTIVE,
@@ -26,7 +26,23 @@ const statusNames: ReadonlyMap<ProtoRouteStatus, RouteStatus> = new Map([
   [ProtoRouteStatus.GRANT_EXPIRED, 'grant_expired'],
 ]);
 
-export function toProtoRoute(route: Route): ProtoRoute {
+const protoBodyForms = { json: ProtoBodyForm.JSON, form: ProtoBodyForm.FORM } satisfies Record<BodyForm, ProtoBodyForm>;
+
+const bodyForms: ReadonlyMap<ProtoBodyForm, BodyForm | undefined> = new Map([
+  [ProtoBodyForm.UNSPECIFIED, undefined],
+  [ProtoBodyForm.JSON, 'json'],
+  [ProtoBodyForm.FORM, 'form'],
+]);
+
+export function toProtoRoute(route: KnownRoute): ProtoRoute {
+  if (route.status === 'not_granted') {
+    const { credentialName, destinations } = route;
+    return create(RouteSchema, {
+      credentialName,
+      status: ProtoRouteStatus.NOT_GRANTED,
+      destinations: destinations.map(toProtoDestination),
+    });
+  }
   return create(RouteSchema, {
     credentialId: route.credentialId,
     credentialName: route.credentialName,
@@ -38,15 +54,21 @@ export function toProtoRoute(route: Route): ProtoRoute {
     methods: [...route.limits.methods],
     pathPrefixes: [...route.limits.pathPrefixes],
     ratePerMinute: route.limits.ratePerMinute ?? 0,
+    environment: route.environment.map(({ name, value }) => ({ name, value })),
+    service: route.service ?? '',
   });
 }
 
 /** Strict: a route that this side can't follow to the letter must not be followed at all. Throws AppError `internal`. */
-export function fromProtoRoute(route: ProtoRoute): Route {
+export function fromProtoRoute(route: ProtoRoute): KnownRoute {
+  if (route.status === ProtoRouteStatus.NOT_GRANTED) {
+    const { credentialName, destinations } = route;
+    return { status: 'not_granted', credentialName, destinations: destinations.map((each) => fromProtoDestination(each, credentialName)) };
+  }
   const status = statusNames.get(route.status);
-  if (status === undefined) throw unreadable(route.credentialId, `a status (${route.status}) that this version does not know`);
-  if (route.credentialId === '' || route.grantId === '') throw unreadable(route.credentialId, 'no credential or no grant');
-  if (route.version === 0) throw unreadable(route.credentialId, 'no version');
+  if (status === undefined) unreadable(route.credentialId, `a status (${route.status}) that this version does not know`);
+  if (route.credentialId === '' || route.grantId === '') unreadable(route.credentialId, 'no credential or no grant');
+  if (route.version === 0) unreadable(route.credentialId, 'no version');
   return {
     credentialId: route.credentialId,
     credentialName: route.credentialName,
@@ -54,8 +76,10 @@ export function fromProtoRoute(route: ProtoRoute): Route {
     version: route.version,
     status,
     destinations: route.destinations.map((destination) => fromProtoDestination(destination, route.credentialId)),
-    injection: fromProtoInjection(route.injection, route.credentialId),
+    injection: injectionOf(route),
     placeholder: route.injection?.placeholder || undefined,
+    environment: route.environment.map(({ name, value }) => ({ name, value })),
+    service: route.service || undefined,
     limits: { methods: route.methods, pathPrefixes: route.pathPrefixes, ratePerMinute: route.ratePerMinute || undefined },
   };
 }
@@ -69,47 +93,24 @@ function toProtoDestination(destination: Destination): MessageInitShape<typeof D
     pathPrefixes: [...destination.pathPrefixes],
     caPem: destination.caPem ?? '',
     privateCidrs: [...destination.privateCidrs],
+    body: destination.body === undefined ? ProtoBodyForm.UNSPECIFIED : protoBodyForms[destination.body],
   };
 }
 
 function fromProtoDestination(destination: ProtoDestination, credentialId: string): Destination {
-  const { scheme, hostPattern, port, methods, pathPrefixes, caPem, privateCidrs } = destination;
-  if (scheme !== 'https' && scheme !== 'http') throw unreadable(credentialId, 'a scheme that this version does not know');
-  if (hostPattern === '' || port < 1 || port > 65_535) throw unreadable(credentialId, 'a destination without host or port');
-  return { scheme, hostPattern, port, methods, pathPrefixes, caPem: caPem || undefined, privateCidrs };
+  const { scheme, hostPattern, port, methods, pathPrefixes, caPem, privateCidrs, body } = destination;
+  if (scheme !== 'https' && scheme !== 'http') unreadable(credentialId, 'a scheme that this version does not know');
+  if (hostPattern === '' || port < 1 || port > 65_535) unreadable(credentialId, 'a destination without host or port');
+  if (!bodyForms.has(body)) unreadable(credentialId, 'a form of bodies that this version does not know');
+  return { scheme, hostPattern, port, methods, pathPrefixes, caPem: caPem || undefined, privateCidrs, body: bodyForms.get(body) };
 }
 
-function toProtoInjection(injection: Injection, placeholder: string | undefined): MessageInitShape<typeof InjectionSchema> {
-  return { kind: toProtoKind(injection), placeholder: placeholder ?? '' };
+function injectionOf({ injection, credentialId }: ProtoRoute): Injection {
+  return fromProtoInjection(injection) ?? unreadable(credentialId, 'an injection that this version does not know');
 }
 
-function toProtoKind(injection: Injection): NonNullable<MessageInitShape<typeof InjectionSchema>['kind']> {
-  switch (injection.kind) {
-    case 'header':
-      return { case: 'header', value: { name: injection.name, template: injection.template } };
-    case 'basic':
-      return { case: 'basic', value: { username: injection.username } };
-    case 'query':
-      return { case: 'query', value: { name: injection.name } };
-  }
-}
-
-function fromProtoInjection(injection: ProtoInjection | undefined, credentialId: string): Injection {
-  const kind = injection?.kind;
-  switch (kind?.case) {
-    case 'header':
-      return { kind: 'header', name: kind.value.name, template: kind.value.template };
-    case 'basic':
-      return { kind: 'basic', username: kind.value.username };
-    case 'query':
-      return { kind: 'query', name: kind.value.name };
-    default:
-      throw unreadable(credentialId, 'an injection that this version does not know');
-  }
-}
-
-function unreadable(credentialId: string, what: string): AppError {
-  return new AppError(
+function unreadable(credentialId: string, what: string): never {
+  throw new AppError(
     'internal',
     `The route to credential ${credentialId || '(none)'} has ${what}. Run the same version of broker and sidecar.`,
   );

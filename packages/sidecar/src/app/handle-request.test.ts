@@ -105,6 +105,8 @@ function routeWith(ratePerMinute: number | undefined, changes: Partial<Route> = 
     destinations: [parseDestination('https://api.example')],
     injection: { kind: 'header', name: 'authorization', template: 'Bearer {value}' },
     placeholder: undefined,
+    environment: [],
+    service: undefined,
     limits: { methods: [], pathPrefixes: [], ratePerMinute },
     ...changes,
   };

@@ -1,13 +1,13 @@
-import type { Route } from '@leasehold/core';
+import type { KnownRoute } from '@leasehold/core';
 import type { Routes } from '../ports/route-table.ts';
 
 /** Routes hold no authority: that a request goes out hangs on its lease alone, so the last list known stays in use while the sidecar is out of step. */
 export interface RouteTable extends Routes {
-  replace(routes: readonly Route[]): void;
+  replace(routes: readonly KnownRoute[]): void;
 }
 
 export function createRouteTable(): RouteTable {
-  let routes: readonly Route[] | undefined;
+  let routes: readonly KnownRoute[] | undefined;
   return {
     current: () => routes,
     replace(next) {

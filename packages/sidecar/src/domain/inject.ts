@@ -28,6 +28,9 @@ export function prepareInjection(injection: Injection, value: string, base64: (t
       return withHeader('authorization', `Basic ${base64(`${injection.username}:${value}`)}`);
     case 'query':
       return { header: undefined, query: { name: injection.name, encoded: encodeURIComponent(value) } };
+    case 'path':
+    case 'placeholder':
+      throw new AppError('unsupported', 'This version can not yet put a credential into a path or in the place of a placeholder.');
   }
 }
 

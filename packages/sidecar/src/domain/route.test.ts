@@ -15,6 +15,8 @@ function routeTo(name: string, urls: readonly string[], more: Partial<Route> = {
     destinations: urls.map((url) => parseDestination(url)),
     injection: { kind: 'header', name: 'authorization', template: 'Bearer {value}' },
     placeholder: undefined,
+    environment: [],
+    service: undefined,
     limits: unlimited,
     ...more,
   };

@@ -1,4 +1,4 @@
-import { type Destination, type ErrorCode, isMethod, pathHasPrefix, type Route, wildcardOf } from '@leasehold/core';
+import { type Destination, type ErrorCode, isMethod, type KnownRoute, pathHasPrefix, type Route, wildcardOf } from '@leasehold/core';
 import { refusedStatus, refusedTexts } from './refused-texts.ts';
 
 /** A request as the agent addressed it. Host and path are canonical: `parseHostAndPort` and `checkPath` made them. */
@@ -30,10 +30,11 @@ interface Candidate {
 
 export const emptyRouteTable: RouteTable = { byHost: new Map(), byName: new Map() };
 
-export function compileRoutes(routes: readonly Route[]): RouteTable {
+export function compileRoutes(routes: readonly KnownRoute[]): RouteTable {
   const byHost = new Map<string, Candidate[]>();
   const byName = new Map<string, Candidate[]>();
   for (const route of routes) {
+    if (route.status === 'not_granted') continue;
     const named = listIn(byName, route.credentialName);
     for (const destination of route.destinations) {
       listIn(byHost, destination.hostPattern).push({ route, destination });

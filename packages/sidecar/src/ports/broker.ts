@@ -1,4 +1,4 @@
-import type { LogHead, Revocation, Route } from '@leasehold/core';
+import type { KnownRoute, LogHead, Revocation } from '@leasehold/core';
 
 /** The broker as the sidecar sees it. All failures are AppErrors; what never reached the broker is `broker_unreachable`. */
 export interface Broker {
@@ -38,7 +38,7 @@ export interface WatchStream {
 
 export interface WatchEvents {
   hello(hello: Hello): void;
-  routes(routes: readonly Route[]): void;
+  routes(routes: readonly KnownRoute[]): void;
   revoked(event: Revocation): void;
   pong(id: number, headSeq: number): void;
   reset(why: string): void;

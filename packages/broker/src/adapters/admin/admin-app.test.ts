@@ -28,6 +28,7 @@ const withBody = ([method, path, body]: readonly [string, string, object?]): Rou
 
 /** Every route within a tenant, with a body that it takes. */
 const within: readonly (readonly [string, string, object?])[] = [
+  ['PATCH', '', { agents_discover_names: true }],
   ['GET', '/agents'],
   ['POST', '/agents', { name: 'new' }],
   ['POST', '/agents/agent/rotate-token'],

@@ -77,6 +77,29 @@ describe('server and client over TLS', () => {
     expect(await client.verifyAudit('one')).toMatchObject({ intact: true });
   });
 
+  test('a tenant lets its agents discover names, or not; a credential keeps where its placeholder is replaced', async () => {
+    await serve();
+    expect(await client.setTenant('one', { agents_discover_names: true })).toMatchObject({ name: 'one', agents_discover_names: true });
+    expect((await client.listTenants()).items).toMatchObject([{ agents_discover_names: true }]);
+    const added = await client.addCredential('one', {
+      name: 'api',
+      destinations: [{ url: 'https://api.example.com', body: 'json' }],
+      injection: { kind: 'placeholder', in: ['header', 'body'] },
+      placeholder: 'sk-{random}',
+      environment: [{ name: 'API_KEY', value: '{placeholder}' }],
+      service: 'example',
+      value: Buffer.from('sk-first-000').toString('base64'),
+    });
+    expect(added).toMatchObject({
+      destinations: [{ body: 'json' }],
+      injection: { kind: 'placeholder', in: ['header', 'body'] },
+      placeholder: expect.stringMatching(/^sk-[0-9A-Za-z]{22}$/),
+      environment: [{ name: 'API_KEY', value: '{placeholder}' }],
+      service: 'example',
+    });
+    expect(await client.showCredential('one', 'api')).toEqual(added);
+  });
+
   test('pages follow each other by the mark that the one before gave', async () => {
     await serve();
     for (const name of ['a', 'b', 'c']) await client.addAgent('one', name);

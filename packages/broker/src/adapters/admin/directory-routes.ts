@@ -1,4 +1,4 @@
-import { namedRequest, parseAs } from '@leasehold/contract/admin';
+import { changeTenantRequest, namedRequest, parseAs } from '@leasehold/contract/admin';
 import type { AdminUseCases } from '../../ports/use-cases.ts';
 import { type App, changed, forEachVerb, jsonBody, listed, named, operator, page, tenant } from './request-context.ts';
 import * as resources from './resources.ts';
@@ -24,6 +24,10 @@ function addTenantRoutes(app: App, admin: AdminUseCases): void {
       c.json(changed(await admin.setTenantStatus(operator(c), tenant(c), status), resources.toTenantResource)),
     );
   }
+  app.patch('/v1/tenants/:tenant', async (c) => {
+    const { agents_discover_names: agentsDiscoverNames } = parseAs(changeTenantRequest, await jsonBody(c), 'the body');
+    return c.json(resources.toTenantResource(await admin.setTenant(operator(c), tenant(c), { agentsDiscoverNames })));
+  });
   app.post('/v1/tenants/:tenant/operators', async (c) => {
     const { name } = parseAs(namedRequest, await jsonBody(c), 'the body');
     const added = await admin.addOperator(operator(c), tenant(c), name);

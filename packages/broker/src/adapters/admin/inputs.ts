@@ -8,15 +8,23 @@ import type { CredentialDraft, GrantDraft, RevocationReceipt } from '../../ports
 export function toCredentialDraft(
   body: Required<Pick<AddCredentialRequest, 'name' | 'destinations' | 'injection'>> & Omit<AddCredentialRequest, 'value'>,
 ): CredentialDraft {
-  const { name, type = 'api_key', destinations, injection, placeholder, max_ttl_ms = 3_600_000 } = body;
+  const { name, type = 'api_key', destinations, injection, placeholder, environment = [], service, max_ttl_ms = 3_600_000 } = body;
   return {
     name,
     type,
-    destinations: destinations.map(({ url, methods = [], path_prefixes = [], ca_pem, private_cidrs = [] }) =>
-      parseDestination(url, { methods, pathPrefixes: path_prefixes, caPem: ca_pem ?? undefined, privateCidrs: private_cidrs }),
+    destinations: destinations.map(({ url, methods = [], path_prefixes = [], ca_pem, private_cidrs = [], body: form }) =>
+      parseDestination(url, {
+        methods,
+        pathPrefixes: path_prefixes,
+        caPem: ca_pem ?? undefined,
+        privateCidrs: private_cidrs,
+        body: form ?? undefined,
+      }),
     ),
     injection,
     placeholder: placeholder ?? undefined,
+    environment,
+    service: service ?? undefined,
     maxTtlMs: max_ttl_ms,
   };
 }

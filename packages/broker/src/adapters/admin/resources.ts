@@ -6,13 +6,14 @@ import type {
   CredentialResource,
   DestinationResource,
   GrantResource,
+  InjectionResource,
   LeaseResource,
   OperatorResource,
   RevocationResource,
   StatusResource,
   TenantResource,
 } from '@leasehold/contract/admin';
-import type { Destination } from '@leasehold/core';
+import type { Destination, Injection } from '@leasehold/core';
 import type { Agent } from '../../domain/agent.ts';
 import type { AuditRow } from '../../domain/audit-event.ts';
 import type { Credential } from '../../domain/credential.ts';
@@ -26,8 +27,8 @@ import type { AuditVerdict, BrokerStatus, ConfirmationProgress, RevocationReceip
 
 const time = (ms: number): string => new Date(ms).toISOString();
 
-export function toTenantResource({ id, name, status, createdAt }: Tenant): TenantResource {
-  return { id, name, status, created_at: time(createdAt) };
+export function toTenantResource({ id, name, status, agentsDiscoverNames, createdAt }: Tenant): TenantResource {
+  return { id, name, status, agents_discover_names: agentsDiscoverNames, created_at: time(createdAt) };
 }
 
 export function toOperatorResource({ id, name, tenantId, createdAt }: Operator): OperatorResource {
@@ -39,7 +40,7 @@ export function toAgentResource({ id, name, status, tokenVersion, createdAt }: A
 }
 
 export function toCredentialResource(credential: Credential): CredentialResource {
-  const { id, name, type, status, version, destinations, injection, placeholder, maxTtlMs, createdAt, updatedAt } = credential;
+  const { id, name, type, status, version, destinations, placeholder, environment, service, maxTtlMs, createdAt, updatedAt } = credential;
   return {
     id,
     name,
@@ -47,12 +48,18 @@ export function toCredentialResource(credential: Credential): CredentialResource
     status,
     version,
     destinations: destinations.map(toDestinationResource),
-    injection,
+    injection: toInjectionResource(credential.injection),
     placeholder: placeholder ?? null,
+    environment: environment.map((each) => ({ name: each.name, value: each.value })),
+    service: service ?? null,
     max_ttl_ms: maxTtlMs,
     created_at: time(createdAt),
     updated_at: time(updatedAt),
   };
+}
+
+function toInjectionResource(injection: Injection): InjectionResource {
+  return injection.kind === 'placeholder' ? { kind: 'placeholder', in: [...injection.in] } : injection;
 }
 
 function toDestinationResource({
@@ -63,6 +70,7 @@ function toDestinationResource({
   pathPrefixes,
   caPem,
   privateCidrs,
+  body,
 }: Destination): DestinationResource {
   return {
     scheme,
@@ -72,6 +80,7 @@ function toDestinationResource({
     path_prefixes: [...pathPrefixes],
     ca_pem: caPem ?? null,
     private_cidrs: [...privateCidrs],
+    body: body ?? null,
   };
 }
 

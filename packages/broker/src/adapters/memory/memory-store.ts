@@ -68,7 +68,10 @@ export function createMemoryStore({ epoch, now, auditMac }: MemoryStoreOptions):
             const credential = state.credentials.get(grant.credentialId)?.row;
             return credential === undefined || credential.status === 'deleted' ? [] : [{ grant, credential }];
           });
-        return { now: now(), tenant, agent, grants };
+        const ungranted = living(state.credentials, tenant.id)
+          .filter(({ id }) => tenant.agentsDiscoverNames && !grants.some(({ credential }) => credential.id === id))
+          .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+        return { now: now(), tenant, agent, grants, ungranted: ungranted.slice(0, 500) };
       },
       sealedValue: async (credentialId, version) => state.values.get(`${credentialId}/${version}`),
     },
@@ -175,6 +178,9 @@ function changedAgents(state: MemoryState, since: number): readonly string[] {
   for (const [id, agent] of state.agents) if (isNew(agent) || isNew(state.tenants.get(agent.row.tenantId))) changed.add(id);
   for (const grant of state.grants.values())
     if (isNew(grant) || isNew(state.credentials.get(grant.row.credentialId))) changed.add(grant.row.agentId);
+  const discovered = [...state.credentials.values()].filter(isNew).map(({ row }) => state.tenants.get(row.tenantId)?.row);
+  const discovering = new Set(discovered.flatMap((tenant) => (tenant?.agentsDiscoverNames === true ? [tenant.id] : [])));
+  for (const agent of rowsOf(state.agents)) if (discovering.has(agent.tenantId)) changed.add(agent.id);
   return [...changed];
 }
 

@@ -77,11 +77,13 @@ function putLease(row: Lease): Statement {
 
 function putTenant(row: Tenant, revision: number): Statement {
   return statement(
-    `INSERT INTO tenants (id, name, status, cut_seq, rev, created_at, log_seq, audit_seq, audit_hash, audit_mac) VALUES (?, ?, ?, 0, ?, ?, 0, 0, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, rev = excluded.rev`,
+    `INSERT INTO tenants (id, name, status, discover_names, cut_seq, rev, created_at, log_seq, audit_seq, audit_hash, audit_mac)
+     VALUES (?, ?, ?, ?, 0, ?, ?, 0, 0, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, discover_names = excluded.discover_names, rev = excluded.rev`,
     row.id,
     row.name,
     row.status,
+    row.agentsDiscoverNames ? 1 : 0,
     revision,
     row.createdAt,
     new Uint8Array(32),
@@ -119,10 +121,12 @@ function putAgent(row: Agent, revision: number): Statement {
 
 function putCredential(row: Credential, revision: number): Statement {
   return statement(
-    `INSERT INTO credentials (id, tenant_id, name, type, status, version, destinations, injection, placeholder, max_ttl_ms, cut_seq, rev, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
+    `INSERT INTO credentials (id, tenant_id, name, type, status, version, destinations, injection, placeholder, environment, service, max_ttl_ms,
+       cut_seq, rev, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, type = excluded.type, status = excluded.status, version = excluded.version,
-       destinations = excluded.destinations, injection = excluded.injection, placeholder = excluded.placeholder, max_ttl_ms = excluded.max_ttl_ms,
+       destinations = excluded.destinations, injection = excluded.injection, placeholder = excluded.placeholder,
+       environment = excluded.environment, service = excluded.service, max_ttl_ms = excluded.max_ttl_ms,
        rev = excluded.rev, updated_at = excluded.updated_at`,
     row.id,
     row.tenantId,
@@ -133,6 +137,8 @@ function putCredential(row: Credential, revision: number): Statement {
     JSON.stringify(row.destinations),
     JSON.stringify(row.injection),
     orNull(row.placeholder),
+    JSON.stringify(row.environment),
+    orNull(row.service),
     row.maxTtlMs,
     revision,
     row.createdAt,

@@ -1,5 +1,5 @@
 import type { Agent } from '../../domain/agent.ts';
-import type { SealedValue } from '../../domain/credential.ts';
+import type { Credential, SealedValue } from '../../domain/credential.ts';
 import type { Operator } from '../../domain/operator.ts';
 import type { Tenant } from '../../domain/tenant.ts';
 import type { Directory, Lineage } from '../../ports/store.ts';
@@ -39,7 +39,23 @@ function* readLineage(agentId: string, { now }: Surroundings): Query<Lineage | u
     const [row] = yield statement("SELECT * FROM credentials WHERE id = ? AND status <> 'deleted'", grant.credentialId);
     if (row !== undefined) grants.push({ grant, credential: toCredential(row) });
   }
-  return { now: yield* now(), ...found, grants };
+  return { now: yield* now(), ...found, grants, ungranted: yield* readUngranted(found) };
+}
+
+/** So many names are told at most: a refusal names one of them, and nobody reads more. */
+const maxUngranted = 500;
+
+function* readUngranted({ tenant, agent }: { readonly tenant: Tenant; readonly agent: Agent }): Query<readonly Credential[]> {
+  if (!tenant.agentsDiscoverNames) return [];
+  const rows = yield statement(
+    `SELECT * FROM credentials c WHERE tenant_id = ? AND status <> 'deleted'
+       AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.agent_id = ? AND g.credential_id = c.id AND g.status = 'active')
+     ORDER BY name LIMIT ?`,
+    tenant.id,
+    agent.id,
+    maxUngranted,
+  );
+  return rows.map(toCredential);
 }
 
 function* readSealedValue(credentialId: string, version: number): Query<SealedValue | undefined> {

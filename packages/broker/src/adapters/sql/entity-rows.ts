@@ -1,4 +1,4 @@
-import type { Destination, Injection, RequestLimits } from '@leasehold/core';
+import type { Destination, EnvironmentVariable, Injection, RequestLimits } from '@leasehold/core';
 import type { Agent } from '../../domain/agent.ts';
 import type { AuditRow, NewAuditEvent } from '../../domain/audit-event.ts';
 import { type Credential, credentialTypes, type SealedValue } from '../../domain/credential.ts';
@@ -15,6 +15,7 @@ export function toTenant(row: Row): Tenant {
     id: text(row, 'id'),
     name: text(row, 'name'),
     status: oneOf(row, 'status', ['active', 'suspended']),
+    agentsDiscoverNames: integer(row, 'discover_names') === 1,
     cutSeq: integer(row, 'cut_seq'),
     createdAt: integer(row, 'created_at'),
   };
@@ -51,9 +52,15 @@ export function toCredential(row: Row): Credential {
     type: oneOf(row, 'type', credentialTypes),
     status: oneOf(row, 'status', ['active', 'suspended', 'deleted']),
     version: integer(row, 'version'),
-    destinations: json<Destination[]>(row, 'destinations').map((each) => ({ ...each, caPem: each.caPem ?? undefined })),
+    destinations: json<Destination[]>(row, 'destinations').map((each) => ({
+      ...each,
+      caPem: each.caPem ?? undefined,
+      body: each.body ?? undefined,
+    })),
     injection: json<Injection>(row, 'injection'),
     placeholder: optionalText(row, 'placeholder'),
+    environment: json<EnvironmentVariable[]>(row, 'environment'),
+    service: optionalText(row, 'service'),
     maxTtlMs: integer(row, 'max_ttl_ms'),
     cutSeq: integer(row, 'cut_seq'),
     createdAt: integer(row, 'created_at'),

@@ -41,7 +41,10 @@ function* readChangedAgents(since: number): Query<{ readonly revision: number; r
     `SELECT id FROM agents WHERE rev > ?
      UNION ALL SELECT a.id FROM tenants t JOIN agents a ON a.tenant_id = t.id WHERE t.rev > ?
      UNION ALL SELECT agent_id FROM grants WHERE rev > ?
-     UNION ALL SELECT g.agent_id FROM credentials c JOIN grants g ON g.credential_id = c.id WHERE c.rev > ?`,
+     UNION ALL SELECT g.agent_id FROM credentials c JOIN grants g ON g.credential_id = c.id WHERE c.rev > ?
+     UNION ALL SELECT a.id FROM credentials c JOIN tenants t ON t.id = c.tenant_id AND t.discover_names = 1 JOIN agents a ON a.tenant_id = t.id
+       WHERE c.rev > ?`,
+    since,
     since,
     since,
     since,

@@ -9,7 +9,7 @@ export const migrations: readonly string[] = [
   INSERT INTO store_state (id, revision) VALUES (1, 0);
 
   CREATE TABLE tenants (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT NOT NULL, cut_seq BIGINT NOT NULL, rev BIGINT NOT NULL, created_at BIGINT NOT NULL,
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT NOT NULL, discover_names BIGINT NOT NULL, cut_seq BIGINT NOT NULL, rev BIGINT NOT NULL, created_at BIGINT NOT NULL,
     log_seq BIGINT NOT NULL, audit_seq BIGINT NOT NULL, audit_hash BLOB NOT NULL, audit_mac BLOB NOT NULL
   );
   CREATE INDEX tenants_rev ON tenants (rev);
@@ -23,7 +23,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX agents_rev ON agents (rev);
   CREATE TABLE credentials (
     id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL, version BIGINT NOT NULL,
-    destinations TEXT NOT NULL, injection TEXT NOT NULL, placeholder TEXT, max_ttl_ms BIGINT NOT NULL,
+    destinations TEXT NOT NULL, injection TEXT NOT NULL, placeholder TEXT, environment TEXT NOT NULL, service TEXT, max_ttl_ms BIGINT NOT NULL,
     cut_seq BIGINT NOT NULL, rev BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL
   );
   CREATE UNIQUE INDEX credentials_name ON credentials (tenant_id, name) WHERE status <> 'deleted';

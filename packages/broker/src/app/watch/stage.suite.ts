@@ -110,7 +110,7 @@ function shown(message: WatchMessage): string {
     case 'hello':
       return `hello@${message.cursorSeq}/${message.headSeq}`;
     case 'routes':
-      return `routes:${message.routes.map(({ version }) => version).join(',')}`;
+      return `routes:${message.routes.map((route) => (route.status === 'not_granted' ? route.credentialName : route.version)).join(',')}`;
     case 'revoked':
       return `revoked:${message.event.seq}`;
     case 'pong':
@@ -128,6 +128,8 @@ export function routeOf(version: number): Route {
     destinations: [],
     injection: { kind: 'query', name: 'key' },
     placeholder: undefined,
+    environment: [],
+    service: undefined,
     limits: { methods: [], pathPrefixes: [], ratePerMinute: undefined },
   };
 }

@@ -1,4 +1,4 @@
-import { AppError, type Instant, type LogHead, type Route } from '@leasehold/core';
+import { AppError, type Instant, type KnownRoute, type LogHead } from '@leasehold/core';
 import type { SessionClaims } from '../../ports/use-cases.ts';
 import type { HelloMessage, RevokedMessage, RoutesMessage, WatchEnd, WatchMessage, WatchSink } from '../../ports/watch-stream.ts';
 
@@ -141,6 +141,6 @@ export function createSubscriber({
 }
 
 /** Equal texts mean equal routes: they are made by the same code from the same rows. */
-export function routesText(routes: readonly Route[]): string {
+export function routesText(routes: readonly KnownRoute[]): string {
   return JSON.stringify(routes);
 }

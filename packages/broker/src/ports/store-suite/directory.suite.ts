@@ -53,8 +53,34 @@ export function describeDirectory(stage: () => Stage): void {
         tenant: row.tenant('t1'),
         agent: row.agent('a1'),
         grants: [{ grant: row.grant('g2', 'a1', 'c2'), credential: suspended }],
+        ungranted: [],
       });
       expect(await store.directory.lineageOf('nobody')).toBeUndefined();
+    });
+
+    test('knows what an agent has no grant on, by name, where its tenant lets names be discovered; and nothing of another tenant', async () => {
+      const { store, put } = stage();
+      await put(
+        't2',
+        { put: 'credential', row: row.credential('c8', 't2') },
+        { put: 'tenant', row: row.tenant('t2', { agentsDiscoverNames: true }) },
+      );
+      await put(
+        't1',
+        { put: 'credential', row: row.credential('c9', 't1', { name: 'b' }) },
+        { put: 'credential', row: row.credential('c2', 't1', { name: 'c' }) },
+        { put: 'credential', row: row.credential('c3', 't1', { status: 'deleted' }) },
+        { put: 'grant', row: row.grant('g2', 'a1', 'c2', 't1', { status: 'revoked' }) },
+        { put: 'agent', row: row.agent('a2') },
+        { put: 'grant', row: row.grant('g4', 'a2', 'c2') },
+      );
+      const ungranted = async () => (await store.directory.lineageOf('a1'))?.ungranted.map(({ name }) => name);
+      expect(await ungranted()).toEqual([]);
+      await put('t1', { put: 'tenant', row: row.tenant('t1', { agentsDiscoverNames: true }) });
+      expect(await ungranted()).toEqual(['b', 'c']);
+      const many = Array.from({ length: 510 }, (_, index) => row.credential(`m${index}`));
+      await put('t1', ...many.map((each) => ({ put: 'credential', row: each }) as const));
+      expect(await ungranted()).toHaveLength(500);
     });
 
     test('keeps sealed values by version, and drops older ones or all when told', async () => {

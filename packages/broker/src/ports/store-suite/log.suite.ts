@@ -120,6 +120,12 @@ export function describeLog(stage: () => Stage): void {
         put('t1', { put: 'tenant', row: row.tenant('t1', { status: 'suspended' }) }, { put: 'agent', row: row.agent('a2') });
       expect(await changedBy(suspend)).toEqual(['a1', 'a2', 'a3']);
       expect(await changedBy(() => put('t1', { put: 'lease', row: row.lease('l1') }))).toEqual([]);
+      expect(await changedBy(() => put('t1', { put: 'tenant', row: row.tenant('t1', { agentsDiscoverNames: true }) }))).toHaveLength(3);
+      // A name that may be discovered concerns everybody.
+      expect(await changedBy(() => put('t1', { put: 'credential', row: row.credential('c9') }))).toEqual(['a1', 'a2', 'a3']);
+      const before = await store.log.revision();
+      await put('t2', { put: 'credential', row: row.credential('c8', 't2') });
+      expect((await store.log.agentsChangedAfter(before)).agentIds).toEqual([]);
     });
   });
 }

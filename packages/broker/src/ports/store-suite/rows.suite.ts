@@ -10,7 +10,15 @@ const bytes = (text: string): Uint8Array => Uint8Array.from(new TextEncoder().en
 
 /** Rows with every column filled, so that a column which is not kept shows. Names are the ids unless said otherwise. */
 export const row = {
-  tenant: (id: string, more: Partial<Tenant> = {}): Tenant => ({ id, name: id, status: 'active', cutSeq: 0, createdAt: 1, ...more }),
+  tenant: (id: string, more: Partial<Tenant> = {}): Tenant => ({
+    id,
+    name: id,
+    status: 'active',
+    agentsDiscoverNames: false,
+    cutSeq: 0,
+    createdAt: 1,
+    ...more,
+  }),
   agent: (id: string, tenantId = 't1', more: Partial<Agent> = {}): Agent => ({
     id,
     tenantId,
@@ -38,6 +46,7 @@ export const row = {
         pathPrefixes: ['/v1'],
         caPem: undefined,
         privateCidrs: [],
+        body: undefined,
       },
       {
         scheme: 'http',
@@ -47,10 +56,13 @@ export const row = {
         pathPrefixes: [],
         caPem: 'a certificate',
         privateCidrs: ['10.0.0.0/8'],
+        body: 'json',
       },
     ],
     injection: { kind: 'header', name: 'authorization', template: 'Bearer {value}' },
     placeholder: 'sk-placeholder',
+    environment: [{ name: 'API_KEY', value: '{placeholder}' }],
+    service: 'example',
     maxTtlMs: 60_000,
     cutSeq: 0,
     createdAt: 1,

@@ -26,7 +26,9 @@ export function describeSelections(stage: () => Stage): void {
       const { find, put } = stage();
       const credential = row.credential('c2', 't1', {
         placeholder: undefined,
-        injection: { kind: 'basic', username: 'me' },
+        environment: [],
+        service: undefined,
+        injection: { kind: 'placeholder', in: ['path', 'body'] },
         destinations: [],
       });
       const grant = row.grant('g2', 'a1', 'c2', 't1', {

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file leasehold/v1/route.proto.
  */
 export const file_leasehold_v1_route: GenFile = /*@__PURE__*/
-  fileDesc("ChhsZWFzZWhvbGQvdjEvcm91dGUucHJvdG8SDGxlYXNlaG9sZC52MSKjAgoFUm91dGUSFQoNY3JlZGVudGlhbF9pZBgBIAEoCRIXCg9jcmVkZW50aWFsX25hbWUYAiABKAkSEAoIZ3JhbnRfaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoDRIpCgZzdGF0dXMYBSABKA4yGS5sZWFzZWhvbGQudjEuUm91dGVTdGF0dXMSLwoMZGVzdGluYXRpb25zGAYgAygLMhkubGVhc2Vob2xkLnYxLkRlc3RpbmF0aW9uEioKCWluamVjdGlvbhgHIAEoCzIXLmxlYXNlaG9sZC52MS5JbmplY3Rpb24SDwoHbWV0aG9kcxgIIAMoCRIVCg1wYXRoX3ByZWZpeGVzGAkgAygJEhcKD3JhdGVfcGVyX21pbnV0ZRgKIAEoDSKQAQoLRGVzdGluYXRpb24SDgoGc2NoZW1lGAEgASgJEhQKDGhvc3RfcGF0dGVybhgCIAEoCRIMCgRwb3J0GAMgASgNEg8KB21ldGhvZHMYBCADKAkSFQoNcGF0aF9wcmVmaXhlcxgFIAMoCRIOCgZjYV9wZW0YBiABKAkSFQoNcHJpdmF0ZV9jaWRycxgHIAMoCSK3AQoJSW5qZWN0aW9uEi8KBmhlYWRlchgBIAEoCzIdLmxlYXNlaG9sZC52MS5IZWFkZXJJbmplY3Rpb25IABItCgViYXNpYxgCIAEoCzIcLmxlYXNlaG9sZC52MS5CYXNpY0luamVjdGlvbkgAEi0KBXF1ZXJ5GAMgASgLMhwubGVhc2Vob2xkLnYxLlF1ZXJ5SW5qZWN0aW9uSAASEwoLcGxhY2Vob2xkZXIYCCABKAlCBgoEa2luZCIxCg9IZWFkZXJJbmplY3Rpb24SDAoEbmFtZRgBIAEoCRIQCgh0ZW1wbGF0ZRgCIAEoCSIiCg5CYXNpY0luamVjdGlvbhIQCgh1c2VybmFtZRgBIAEoCSIeCg5RdWVyeUluamVjdGlvbhIMCgRuYW1lGAEgASgJKtABCgtSb3V0ZVN0YXR1cxIcChhST1VURV9TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNST1VURV9TVEFUVVNfQUNUSVZFEAESJQohUk9VVEVfU1RBVFVTX0NSRURFTlRJQUxfU1VTUEVOREVEEAISIAocUk9VVEVfU1RBVFVTX0FHRU5UX1NVU1BFTkRFRBADEiEKHVJPVVRFX1NUQVRVU19URU5BTlRfU1VTUEVOREVEEAQSHgoaUk9VVEVfU1RBVFVTX0dSQU5UX0VYUElSRUQQBWIGcHJvdG8z");
+  fileDesc("ChhsZWFzZWhvbGQvdjEvcm91dGUucHJvdG8SDGxlYXNlaG9sZC52MSLsAgoFUm91dGUSFQoNY3JlZGVudGlhbF9pZBgBIAEoCRIXCg9jcmVkZW50aWFsX25hbWUYAiABKAkSEAoIZ3JhbnRfaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoDRIpCgZzdGF0dXMYBSABKA4yGS5sZWFzZWhvbGQudjEuUm91dGVTdGF0dXMSLwoMZGVzdGluYXRpb25zGAYgAygLMhkubGVhc2Vob2xkLnYxLkRlc3RpbmF0aW9uEioKCWluamVjdGlvbhgHIAEoCzIXLmxlYXNlaG9sZC52MS5JbmplY3Rpb24SDwoHbWV0aG9kcxgIIAMoCRIVCg1wYXRoX3ByZWZpeGVzGAkgAygJEhcKD3JhdGVfcGVyX21pbnV0ZRgKIAEoDRI2CgtlbnZpcm9ubWVudBgLIAMoCzIhLmxlYXNlaG9sZC52MS5FbnZpcm9ubWVudFZhcmlhYmxlEg8KB3NlcnZpY2UYDCABKAkiMgoTRW52aXJvbm1lbnRWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJIrYBCgtEZXN0aW5hdGlvbhIOCgZzY2hlbWUYASABKAkSFAoMaG9zdF9wYXR0ZXJuGAIgASgJEgwKBHBvcnQYAyABKA0SDwoHbWV0aG9kcxgEIAMoCRIVCg1wYXRoX3ByZWZpeGVzGAUgAygJEg4KBmNhX3BlbRgGIAEoCRIVCg1wcml2YXRlX2NpZHJzGAcgAygJEiQKBGJvZHkYCCABKA4yFi5sZWFzZWhvbGQudjEuQm9keUZvcm0imwIKCUluamVjdGlvbhIvCgZoZWFkZXIYASABKAsyHS5sZWFzZWhvbGQudjEuSGVhZGVySW5qZWN0aW9uSAASLQoFYmFzaWMYAiABKAsyHC5sZWFzZWhvbGQudjEuQmFzaWNJbmplY3Rpb25IABItCgVxdWVyeRgDIAEoCzIcLmxlYXNlaG9sZC52MS5RdWVyeUluamVjdGlvbkgAEisKBHBhdGgYBCABKAsyGy5sZWFzZWhvbGQudjEuUGF0aEluamVjdGlvbkgAEjUKB3JlcGxhY2UYBSABKAsyIi5sZWFzZWhvbGQudjEuUGxhY2Vob2xkZXJJbmplY3Rpb25IABITCgtwbGFjZWhvbGRlchgIIAEoCUIGCgRraW5kIjEKD0hlYWRlckluamVjdGlvbhIMCgRuYW1lGAEgASgJEhAKCHRlbXBsYXRlGAIgASgJIiIKDkJhc2ljSW5qZWN0aW9uEhAKCHVzZXJuYW1lGAEgASgJIh4KDlF1ZXJ5SW5qZWN0aW9uEgwKBG5hbWUYASABKAkiIQoNUGF0aEluamVjdGlvbhIQCgh0ZW1wbGF0ZRgBIAEoCSJGChRQbGFjZWhvbGRlckluamVjdGlvbhIuCgZwbGFjZXMYASADKA4yHi5sZWFzZWhvbGQudjEuUGxhY2Vob2xkZXJQbGFjZSruAQoLUm91dGVTdGF0dXMSHAoYUk9VVEVfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTUk9VVEVfU1RBVFVTX0FDVElWRRABEiUKIVJPVVRFX1NUQVRVU19DUkVERU5USUFMX1NVU1BFTkRFRBACEiAKHFJPVVRFX1NUQVRVU19BR0VOVF9TVVNQRU5ERUQQAxIhCh1ST1VURV9TVEFUVVNfVEVOQU5UX1NVU1BFTkRFRBAEEh4KGlJPVVRFX1NUQVRVU19HUkFOVF9FWFBJUkVEEAUSHAoYUk9VVEVfU1RBVFVTX05PVF9HUkFOVEVEEAYqTQoIQm9keUZvcm0SGQoVQk9EWV9GT1JNX1VOU1BFQ0lGSUVEEAASEgoOQk9EWV9GT1JNX0pTT04QARISCg5CT0RZX0ZPUk1fRk9STRACKqgBChBQbGFjZWhvbGRlclBsYWNlEiEKHVBMQUNFSE9MREVSX1BMQUNFX1VOU1BFQ0lGSUVEEAASHAoYUExBQ0VIT0xERVJfUExBQ0VfSEVBREVSEAESGwoXUExBQ0VIT0xERVJfUExBQ0VfUVVFUlkQAhIaChZQTEFDRUhPTERFUl9QTEFDRV9QQVRIEAMSGgoWUExBQ0VIT0xERVJfUExBQ0VfQk9EWRAEYgZwcm90bzM");
 
 /**
  * Where one credential may go and how its value goes on the wire. Holds no secret.
@@ -75,6 +75,20 @@ export type Route = Message<"leasehold.v1.Route"> & {
    * @generated from field: uint32 rate_per_minute = 10;
    */
   ratePerMinute: number;
+
+  /**
+   * What the agent's environment is given; values hold nothing secret.
+   *
+   * @generated from field: repeated leasehold.v1.EnvironmentVariable environment = 11;
+   */
+  environment: EnvironmentVariable[];
+
+  /**
+   * Name of the service template that the credential was made from; empty when none.
+   *
+   * @generated from field: string service = 12;
+   */
+  service: string;
 };
 
 /**
@@ -83,6 +97,30 @@ export type Route = Message<"leasehold.v1.Route"> & {
  */
 export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
   messageDesc(file_leasehold_v1_route, 0);
+
+/**
+ * @generated from message leasehold.v1.EnvironmentVariable
+ */
+export type EnvironmentVariable = Message<"leasehold.v1.EnvironmentVariable"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * `{placeholder}` and `{base_url}` are filled in where the agent runs.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message leasehold.v1.EnvironmentVariable.
+ * Use `create(EnvironmentVariableSchema)` to create a new message.
+ */
+export const EnvironmentVariableSchema: GenMessage<EnvironmentVariable> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_route, 1);
 
 /**
  * @generated from message leasehold.v1.Destination
@@ -134,6 +172,13 @@ export type Destination = Message<"leasehold.v1.Destination"> & {
    * @generated from field: repeated string private_cidrs = 7;
    */
   privateCidrs: string[];
+
+  /**
+   * The form of bodies in which a placeholder is replaced; unspecified means that bodies are never looked into.
+   *
+   * @generated from field: leasehold.v1.BodyForm body = 8;
+   */
+  body: BodyForm;
 };
 
 /**
@@ -141,7 +186,7 @@ export type Destination = Message<"leasehold.v1.Destination"> & {
  * Use `create(DestinationSchema)` to create a new message.
  */
 export const DestinationSchema: GenMessage<Destination> = /*@__PURE__*/
-  messageDesc(file_leasehold_v1_route, 1);
+  messageDesc(file_leasehold_v1_route, 2);
 
 /**
  * @generated from message leasehold.v1.Injection
@@ -168,6 +213,18 @@ export type Injection = Message<"leasehold.v1.Injection"> & {
      */
     value: QueryInjection;
     case: "query";
+  } | {
+    /**
+     * @generated from field: leasehold.v1.PathInjection path = 4;
+     */
+    value: PathInjection;
+    case: "path";
+  } | {
+    /**
+     * @generated from field: leasehold.v1.PlaceholderInjection replace = 5;
+     */
+    value: PlaceholderInjection;
+    case: "replace";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -183,7 +240,7 @@ export type Injection = Message<"leasehold.v1.Injection"> & {
  * Use `create(InjectionSchema)` to create a new message.
  */
 export const InjectionSchema: GenMessage<Injection> = /*@__PURE__*/
-  messageDesc(file_leasehold_v1_route, 2);
+  messageDesc(file_leasehold_v1_route, 3);
 
 /**
  * @generated from message leasehold.v1.HeaderInjection
@@ -207,7 +264,7 @@ export type HeaderInjection = Message<"leasehold.v1.HeaderInjection"> & {
  * Use `create(HeaderInjectionSchema)` to create a new message.
  */
 export const HeaderInjectionSchema: GenMessage<HeaderInjection> = /*@__PURE__*/
-  messageDesc(file_leasehold_v1_route, 3);
+  messageDesc(file_leasehold_v1_route, 4);
 
 /**
  * RFC 7617.
@@ -226,7 +283,7 @@ export type BasicInjection = Message<"leasehold.v1.BasicInjection"> & {
  * Use `create(BasicInjectionSchema)` to create a new message.
  */
 export const BasicInjectionSchema: GenMessage<BasicInjection> = /*@__PURE__*/
-  messageDesc(file_leasehold_v1_route, 4);
+  messageDesc(file_leasehold_v1_route, 5);
 
 /**
  * @generated from message leasehold.v1.QueryInjection
@@ -243,7 +300,47 @@ export type QueryInjection = Message<"leasehold.v1.QueryInjection"> & {
  * Use `create(QueryInjectionSchema)` to create a new message.
  */
 export const QueryInjectionSchema: GenMessage<QueryInjection> = /*@__PURE__*/
-  messageDesc(file_leasehold_v1_route, 5);
+  messageDesc(file_leasehold_v1_route, 6);
+
+/**
+ * One segment, ahead of the others or in the place of the agent's own.
+ *
+ * @generated from message leasehold.v1.PathInjection
+ */
+export type PathInjection = Message<"leasehold.v1.PathInjection"> & {
+  /**
+   * Contains `{value}` exactly once.
+   *
+   * @generated from field: string template = 1;
+   */
+  template: string;
+};
+
+/**
+ * Describes the message leasehold.v1.PathInjection.
+ * Use `create(PathInjectionSchema)` to create a new message.
+ */
+export const PathInjectionSchema: GenMessage<PathInjection> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_route, 7);
+
+/**
+ * The value takes the place of the placeholder.
+ *
+ * @generated from message leasehold.v1.PlaceholderInjection
+ */
+export type PlaceholderInjection = Message<"leasehold.v1.PlaceholderInjection"> & {
+  /**
+   * @generated from field: repeated leasehold.v1.PlaceholderPlace places = 1;
+   */
+  places: PlaceholderPlace[];
+};
+
+/**
+ * Describes the message leasehold.v1.PlaceholderInjection.
+ * Use `create(PlaceholderInjectionSchema)` to create a new message.
+ */
+export const PlaceholderInjectionSchema: GenMessage<PlaceholderInjection> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_route, 8);
 
 /**
  * A route stays in the list while its parents are not live: its destinations must not turn into unmatched hosts.
@@ -280,6 +377,13 @@ export const RouteStatus = {
    * @generated from enum value: ROUTE_STATUS_GRANT_EXPIRED = 5;
    */
   GRANT_EXPIRED: 5,
+
+  /**
+   * The agent has no grant, and its tenant lets agents discover names: name and destinations alone are filled in.
+   *
+   * @generated from enum value: ROUTE_STATUS_NOT_GRANTED = 6;
+   */
+  NOT_GRANTED: 6,
 } as const;
 
 /**
@@ -294,4 +398,76 @@ export type RouteStatus = (typeof RouteStatus)[keyof typeof RouteStatus] | Unkno
  */
 export const RouteStatusSchema: GenEnum<RouteStatus> = /*@__PURE__*/
   enumDesc(file_leasehold_v1_route, 0);
+
+/**
+ * @generated from enum leasehold.v1.BodyForm
+ */
+export const BodyForm = {
+  /**
+   * @generated from enum value: BODY_FORM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: BODY_FORM_JSON = 1;
+   */
+  JSON: 1,
+
+  /**
+   * @generated from enum value: BODY_FORM_FORM = 2;
+   */
+  FORM: 2,
+} as const;
+
+/**
+ * @generated from enum leasehold.v1.BodyForm
+ */
+export type BodyForm = (typeof BodyForm)[keyof typeof BodyForm] | UnknownEnum;
+
+/**
+ * Describes the enum leasehold.v1.BodyForm.
+ */
+export const BodyFormSchema: GenEnum<BodyForm> = /*@__PURE__*/
+  enumDesc(file_leasehold_v1_route, 1);
+
+/**
+ * @generated from enum leasehold.v1.PlaceholderPlace
+ */
+export const PlaceholderPlace = {
+  /**
+   * @generated from enum value: PLACEHOLDER_PLACE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: PLACEHOLDER_PLACE_HEADER = 1;
+   */
+  HEADER: 1,
+
+  /**
+   * @generated from enum value: PLACEHOLDER_PLACE_QUERY = 2;
+   */
+  QUERY: 2,
+
+  /**
+   * @generated from enum value: PLACEHOLDER_PLACE_PATH = 3;
+   */
+  PATH: 3,
+
+  /**
+   * @generated from enum value: PLACEHOLDER_PLACE_BODY = 4;
+   */
+  BODY: 4,
+} as const;
+
+/**
+ * @generated from enum leasehold.v1.PlaceholderPlace
+ */
+export type PlaceholderPlace = (typeof PlaceholderPlace)[keyof typeof PlaceholderPlace] | UnknownEnum;
+
+/**
+ * Describes the enum leasehold.v1.PlaceholderPlace.
+ */
+export const PlaceholderPlaceSchema: GenEnum<PlaceholderPlace> = /*@__PURE__*/
+  enumDesc(file_leasehold_v1_route, 2);
 

@@ -6,19 +6,29 @@ import { listening } from './listening.ts';
 /** Answers whether the process can do its work now; the text names what is missing, and holds nothing secret. */
 export type ReadyCheck = () => Promise<{ readonly ready: boolean; readonly why?: string }>;
 
+/** What a page shows as JSON now: facts that nobody must hide (THREATS 29). Undefined when there is nothing to show yet: 503. */
+export type OpsPage = () => object | undefined;
+
 export interface OpsServerOptions {
   readonly host: string;
   /** 0 means any free one. */
   readonly port: number;
   readonly registry: Registry;
   readonly ready: ReadyCheck;
+  /** By path, such as `/environment`. */
+  readonly pages?: Readonly<Record<string, OpsPage>>;
 }
 
 /**
- * Plain HTTP for probes and scrapers: `/livez` (the event loop turns), `/readyz` (work can be done), `/metrics` (Prometheus text).
- * Nothing here is secret and nothing changes state: an agent may call it (THREATS 29). Closes when `ended` aborts.
+ * Plain HTTP for probes and scrapers: `/livez` (the event loop turns), `/readyz` (work can be done), `/metrics` (Prometheus text), and
+ * the program's own pages (JSON). Nothing here is secret and nothing changes state: an agent may call it (THREATS 29). Closes when `ended` aborts.
  */
-export async function startOpsServer({ host, port, registry, ready }: OpsServerOptions, ended: AbortSignal): Promise<AddressInfo> {
+export async function startOpsServer(
+  { host, port, registry, ready, pages = {} }: OpsServerOptions,
+  ended: AbortSignal,
+): Promise<AddressInfo> {
+  const pageAt = new Map(Object.entries(pages));
+  const paths = ['/livez', '/readyz', '/metrics', ...pageAt.keys()];
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, async (request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
@@ -28,7 +38,9 @@ export async function startOpsServer({ host, port, registry, ready }: OpsServerO
       if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, 'only GET and HEAD\n');
       if (request.url === '/livez') return answer(200, 'ok\n');
       if (request.url === '/metrics') return answer(200, await registry.metrics(), registry.contentType);
-      if (request.url !== '/readyz') return answer(404, 'try /livez, /readyz or /metrics\n');
+      const page = pageAt.get(request.url ?? '');
+      if (page !== undefined) return answerPage(page, answer);
+      if (request.url !== '/readyz') return answer(404, `try ${paths.join(', ')}\n`);
       const state = await ready();
       return answer(state.ready ? 200 : 503, state.ready ? 'ready\n' : `not ready: ${state.why ?? 'unknown'}\n`);
     } catch {
@@ -36,4 +48,10 @@ export async function startOpsServer({ host, port, registry, ready }: OpsServerO
     }
   });
   return listening(server, { host, port, what: 'metrics' }, ended);
+}
+
+function answerPage(page: OpsPage, answer: (status: number, body: string, type?: string) => void): void {
+  const shown = page();
+  if (shown === undefined) answer(503, 'not yet: try again in a moment\n');
+  else answer(200, `${JSON.stringify(shown)}\n`, 'application/json');
 }

@@ -1,0 +1,37 @@
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startOpsServer } from './ops-server.ts';
+
+const end = new AbortController();
+let origin: string;
+let shown: object | undefined;
+
+beforeAll(async () => {
+  const pages = { '/facts': () => shown };
+  const ready = async () => ({ ready: false, why: 'out of step' });
+  const { port } = await startOpsServer({ host: '127.0.0.1', port: 0, registry: new Registry(), ready, pages }, end.signal);
+  origin = `http://127.0.0.1:${port}`;
+});
+afterAll(() => end.abort());
+
+test('a page that has nothing to show yet answers 503, and then what there is', async () => {
+  expect((await fetch(`${origin}/facts`)).status).toBe(503);
+  shown = { fact: 1 };
+  const answer = await fetch(`${origin}/facts`);
+  expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([200, 'application/json', { fact: 1 }]);
+});
+
+test('nothing on it takes a change', async () => {
+  for (const path of ['/facts', '/readyz', '/metrics'])
+    expect([path, (await fetch(origin + path, { method: 'POST' })).status]).toEqual([path, 405]);
+});
+
+test('a path that is not there names those that are', async () => {
+  const answer = await fetch(`${origin}/constructor`);
+  expect([answer.status, await answer.text()]).toEqual([404, 'try /livez, /readyz, /metrics, /facts\n']);
+});
+
+test('readiness says what is missing', async () => {
+  const answer = await fetch(`${origin}/readyz`);
+  expect([answer.status, await answer.text()]).toEqual([503, 'not ready: out of step\n']);
+});

@@ -12,6 +12,8 @@ const routeTo = (url: string, status: RouteStatus = 'active'): Route => ({
   destinations: [parseDestination(url)],
   injection: { kind: 'header', name: 'authorization', template: 'Bearer {value}' },
   placeholder: undefined,
+  environment: [],
+  service: undefined,
   limits: { methods: [], pathPrefixes: [], ratePerMinute: undefined },
 });
 

@@ -1,82 +1,39 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startAdminServer } from '../../packages/broker/src/adapters/admin/admin-server.ts';
-import { type BrokerRig, createRig } from '../../packages/broker/src/app/broker-rig.suite.ts';
 import type { AdminUseCases } from '../../packages/broker/src/ports/use-cases.ts';
-import { createTestCa } from '../harness/certificates.ts';
-import { type CliResult, runCli } from '../harness/dev-stack.ts';
+import { runCli } from '../harness/dev-stack.ts';
+import { addApi, type OperatorRig, startOperatorRig } from './operator-rig.ts';
 
-/** The real program against the real admin server over TLS, with the use cases on a store in memory. */
-
-let dir: string;
-let rig: BrokerRig;
-let over: Partial<AdminUseCases>;
-const end = new AbortController();
+let operator: OperatorRig;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'leasehold-cli-'));
-  const ca = await createTestCa();
-  const tls = await ca.issue(['localhost']);
-  // Each call goes to the rig of the test that is running.
-  const admin = new Proxy(createRig().admin, {
-    get: (_, name: keyof AdminUseCases) => over[name] ?? (name === 'authenticateOperator' ? async () => rig.root : rig.admin[name]),
-  });
-  const { port } = await startAdminServer({ admin, tls, host: 'localhost', port: 0, onRequest: () => undefined }, end.signal);
-  const files = { url: `https://localhost:${port}`, token_file: join(dir, 'operator.token'), ca_file: join(dir, 'ca.pem') };
-  await writeFile(files.token_file, 'lho_root\n', { mode: 0o600 });
-  await writeFile(files.ca_file, ca.caPem);
-  await writeFile(join(dir, 'admin.json'), JSON.stringify(files));
+  operator = await startOperatorRig();
 });
+afterAll(() => operator.close());
+beforeEach(() => operator.reset());
 
-afterAll(async () => {
-  end.abort();
-  await rm(dir, { recursive: true });
-});
-
-beforeEach(async () => {
-  over = {};
-  rig = createRig();
-  await rig.admin.addTenant(rig.root, 'one');
-});
-
-function leasehold(line: string, { input = '', env = {} }: { input?: string; env?: NodeJS.ProcessEnv } = {}): Promise<CliResult> {
-  return runCli([...line.split(' '), '--dir', dir], input, env);
-}
-
-async function json(line: string, input?: string): Promise<Record<string, unknown>[]> {
-  const { code, stdout, stderr } = await leasehold(`${line} --json`, input === undefined ? {} : { input });
-  expect([code, stderr]).toEqual([0, '']);
-  return stdout
-    .trim()
-    .split('\n')
-    .map((each) => JSON.parse(each));
-}
-
-const add = 'credential add api --destination https://api.example.com --query key';
-
-async function lent(): Promise<void> {
-  await leasehold('agent add dev');
-  await leasehold(add, { input: 'sk-first-000\n' });
-  await leasehold('grant add --agent dev --credential api');
-}
+const { leasehold, json, lent } = {
+  leasehold: (...args: Parameters<OperatorRig['leasehold']>) => operator.leasehold(...args),
+  json: (...args: Parameters<OperatorRig['json']>) => operator.json(...args),
+  lent: () => operator.lent(),
+};
 
 describe('the way of an operator', () => {
   test('from a credential to a grant to a lease that is revoked: each step shows the documented fields', async () => {
     const [agent] = await json('agent add dev');
     expect(Object.keys(agent ?? {})).toEqual(['id', 'name', 'status', 'token_version', 'created_at', 'token']);
-    const [credential] = await json(`${add} --max-ttl 10m --path /v1 --method get`, 'sk-first-000\n');
+    const [credential] = await json(`${addApi} --max-ttl 10m --path /v1 --method get`, 'sk-first-000\n');
     expect(credential).toMatchObject({ name: 'api', version: 1, max_ttl_ms: 600_000, injection: { kind: 'query', name: 'key' } });
     expect(credential?.destinations).toMatchObject([{ host: 'api.example.com', port: 443, methods: ['GET'], path_prefixes: ['/v1'] }]);
     const [grant] = await json('grant add --agent dev --credential api --rate 60');
     expect(grant).toMatchObject({ agent: 'dev', credential: 'api', ttl_ms: 300_000, rate_per_minute: 60, committed_at: null });
     expect(await json('grant list')).toHaveLength(1);
 
-    const { lending } = rig;
+    const { lending } = operator.broker;
     const session = lending.verifySession(
       (await lending.openSession({ agentToken: String(agent?.token) }, { id: 'i', name: 'pod' })).token,
     );
@@ -103,15 +60,15 @@ describe('the way of an operator', () => {
 
   test('the value is stored as it was given but for one line end, and is shown by nothing', async () => {
     let stored = '';
-    over = {
+    operator.over = {
       addCredential: (by, tenant, draft, value) => {
         stored = Buffer.from(value).toString();
-        return rig.admin.addCredential(by, tenant, draft, value);
+        return operator.broker.admin.addCredential(by, tenant, draft, value);
       },
     };
-    const shown = await leasehold(`${add} --json`, { input: 'sk-first-000\r\n' });
+    const shown = await leasehold(`${addApi} --json`, { input: 'sk-first-000\r\n' });
     expect(stored).toBe('sk-first-000');
-    const file = join(dir, 'value.txt');
+    const file = join(operator.dir, 'value.txt');
     await writeFile(file, 'sk-file-0000\n');
     expect((await leasehold(`credential rotate api --value-file ${file}`)).code).toBe(0);
     const all = [shown, await leasehold('credential show api'), await leasehold('credential list'), await leasehold('audit tail')];
@@ -134,7 +91,7 @@ describe('the way of an operator', () => {
   });
 
   test('a token goes into a new file with mode 0600, and never over one that is there', async () => {
-    const file = join(dir, 'agent.token');
+    const file = join(operator.dir, 'agent.token');
     const [made] = await json(`agent add dev --token-file ${file}`);
     expect([made?.token_file, made?.token]).toEqual([file, undefined]);
     const token = await readFile(file, 'utf8');
@@ -142,7 +99,9 @@ describe('the way of an operator', () => {
     const again = await leasehold(`agent rotate-token dev --token-file ${file}`);
     expect(again.code).toBe(2);
     expect(await readFile(file, 'utf8')).toBe(token);
-    expect((await rig.admin.listAgents(rig.root, 'one', { limit: 1, after: undefined })).items[0]?.tokenVersion).toBe(1);
+    expect(
+      (await operator.broker.admin.listAgents(operator.broker.root, 'one', { limit: 1, after: undefined })).items[0]?.tokenVersion,
+    ).toBe(1);
   });
 
   test('tables are aligned when piped, and hold no colour', async () => {
@@ -156,9 +115,9 @@ describe('the way of an operator', () => {
 
 describe('--tenant', () => {
   test('is the only one there is, LEASEHOLD_TENANT, or what was said, in rising order', async () => {
-    await rig.admin.addAgent(rig.root, 'one', 'first');
+    await operator.broker.admin.addAgent(operator.broker.root, 'one', 'first');
     expect(await json('agent list')).toMatchObject([{ name: 'first' }]);
-    await rig.admin.addTenant(rig.root, 'two');
+    await operator.broker.admin.addTenant(operator.broker.root, 'two');
     const unsure = await leasehold('agent list');
     expect([unsure.code, unsure.stderr]).toEqual([2, expect.stringContaining('--tenant')]);
     const env = { LEASEHOLD_TENANT: 'two' };
@@ -176,7 +135,7 @@ describe('--wait', () => {
 
   test('counts the sidecars that confirmed, and names those that the bound closed', async () => {
     await lent();
-    over = { confirmations: follow };
+    operator.over = { confirmations: follow };
     const { stdout } = await leasehold('credential suspend api --wait');
     expect(stdout).toContain('1 of 2 sidecars confirmed in 3000 ms');
     expect(stdout).toMatch(/closed by the bound.*pod-2/);
@@ -184,7 +143,7 @@ describe('--wait', () => {
 
   test('with --json each step is a line', async () => {
     await lent();
-    over = { confirmations: follow };
+    operator.over = { confirmations: follow };
     const steps = await json('credential suspend api --wait');
     expect(steps.map(({ done }) => done)).toEqual([false, true]);
     expect(Object.keys(steps[0] ?? {})).toEqual(['done', 'total', 'confirmed', 'outstanding', 'elapsed_ms', 'committed_at']);
@@ -192,7 +151,7 @@ describe('--wait', () => {
 
   test('a broker that stops on the way is no success', async () => {
     await lent();
-    over = {
+    operator.over = {
       confirmations: async function* () {
         yield { done: false, total: 1, confirmed: [], outstanding: ['pod-1'], elapsedMs: 1 };
         throw new Error('gone');
@@ -207,22 +166,25 @@ describe('what was not asked for is not done', () => {
     '%s wants --yes where nobody can be asked',
     async (line) => {
       await lent();
-      const before = await rig.admin.auditRows(rig.root, 'one', { newest: 100 });
+      const before = await operator.broker.admin.auditRows(operator.broker.root, 'one', { newest: 100 });
       const result = await leasehold(line);
       expect([result.code, result.stderr]).toEqual([2, expect.stringContaining('--yes')]);
-      expect(await rig.admin.auditRows(rig.root, 'one', { newest: 100 })).toEqual(before);
+      expect(await operator.broker.admin.auditRows(operator.broker.root, 'one', { newest: 100 })).toEqual(before);
     },
   );
 
-  test.each([`${add} sk-secret-000`, `${add} --value=sk-secret-000`, `${add} -sk-secret-000`, 'credential sk-secret-000', 'sk-secret-000'])(
-    '%s: a surplus argument is refused and not repeated',
-    async (line) => {
-      const result = await leasehold(line, { input: 'sk-first-000' });
-      expect([result.code, result.stdout]).toEqual([2, '']);
-      expect(result.stderr).not.toContain('sk-secret');
-      expect((await rig.admin.listCredentials(rig.root, 'one', { limit: 1, after: undefined })).items).toEqual([]);
-    },
-  );
+  test.each([
+    `${addApi} sk-secret-000`,
+    `${addApi} --value=sk-secret-000`,
+    `${addApi} -sk-secret-000`,
+    'credential sk-secret-000',
+    'sk-secret-000',
+  ])('%s: a surplus argument is refused and not repeated', async (line) => {
+    const result = await leasehold(line, { input: 'sk-first-000' });
+    expect([result.code, result.stdout]).toEqual([2, '']);
+    expect(result.stderr).not.toContain('sk-secret');
+    expect((await operator.broker.admin.listCredentials(operator.broker.root, 'one', { limit: 1, after: undefined })).items).toEqual([]);
+  });
 
   test.each(['2030-01-31', '2030-01-31T12:00:00', 'tomorrow'])('--not-after %s is not guessed at', async (time) => {
     await lent();
@@ -241,7 +203,7 @@ describe('the audit trail', () => {
   });
 
   test('a trail that is not intact is named with its row, and is exit code 1', async () => {
-    over = { verifyAudit: async () => ({ intact: false, badSeq: 7, why: 'its hash does not fit' }) };
+    operator.over = { verifyAudit: async () => ({ intact: false, badSeq: 7, why: 'its hash does not fit' }) };
     const forPrograms = await leasehold('audit verify --json');
     expect([forPrograms.code, JSON.parse(forPrograms.stdout)]).toEqual([1, { intact: false, bad_seq: 7, why: 'its hash does not fit' }]);
     const forPeople = await leasehold('audit verify');
@@ -249,15 +211,19 @@ describe('the audit trail', () => {
   });
 
   test('a reader that has seen enough ends an export quietly', async () => {
-    const row = (await rig.admin.auditRows(rig.root, 'one', { newest: 1 }))[0];
+    const row = (await operator.broker.admin.auditRows(operator.broker.root, 'one', { newest: 1 }))[0];
     if (row === undefined) throw new Error('the tenant has no row');
-    over = {
+    operator.over = {
       auditRows: async (_by, _tenant, ask) =>
         Array.from({ length: 'limit' in ask ? ask.limit : 0 }, (_, index) => ({ ...row, seq: index + 1 })),
     };
-    const child = spawn(process.execPath, [join(import.meta.dirname, '../../packages/cli/src/main.ts'), 'audit', 'export', '--dir', dir], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, '../../packages/cli/src/main.ts'), 'audit', 'export', '--dir', operator.dir],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
@@ -270,10 +236,10 @@ describe('the audit trail', () => {
 
 describe('what a terminal gets', () => {
   test('what an agent chose to call does not steer it', async () => {
-    const [row] = await rig.admin.auditRows(rig.root, 'one', { newest: 1 });
+    const [row] = await operator.broker.admin.auditRows(operator.broker.root, 'one', { newest: 1 });
     if (row === undefined) throw new Error('the tenant has no row');
     const detail = { method: 'GET', authority: 'api.example.com', path: '/\u001b]0;gotcha\u0007', status: 200, count: 1 };
-    over = { auditRows: async () => [{ ...row, event: { ...row.event, detail } }] };
+    operator.over = { auditRows: async () => [{ ...row, event: { ...row.event, detail } }] };
     expect((await leasehold('audit tail')).stdout).not.toContain('\u001b');
   });
 
@@ -292,7 +258,7 @@ describe('what a terminal gets', () => {
 });
 
 test('every problem with the files of a connection is named at once', async () => {
-  const empty = join(dir, 'empty');
+  const empty = join(operator.dir, 'empty');
   await mkdir(empty);
   const env = {
     LEASEHOLD_ADMIN_URL: 'https://localhost:1',
@@ -304,7 +270,7 @@ test('every problem with the files of a connection is named at once', async () =
 });
 
 test('an address without TLS is refused before the token is sent', async () => {
-  const admin = JSON.parse(await readFile(join(dir, 'admin.json'), 'utf8'));
+  const admin = JSON.parse(await readFile(join(operator.dir, 'admin.json'), 'utf8'));
   const env = {
     LEASEHOLD_ADMIN_URL: admin.url.replace('https', 'http'),
     LEASEHOLD_TOKEN_FILE: admin.token_file,

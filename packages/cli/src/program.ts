@@ -5,6 +5,7 @@ import { addCompletionCommand } from './commands/completion.ts';
 import { addCredentialCommands } from './commands/credential.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addGrantCommands } from './commands/grant.ts';
+import { addKillCommands } from './commands/kill.ts';
 import { addLeaseCommands } from './commands/lease.ts';
 import { addStatusCommands } from './commands/status.ts';
 import { addTenantCommands } from './commands/tenant.ts';
@@ -21,6 +22,7 @@ export function createProgram(): Command {
   addAgentCommands(program);
   addTenantCommands(program);
   addLeaseCommands(program);
+  addKillCommands(program);
   addAuditCommands(program);
   addStatusCommands(program);
   addCompletionCommand(program);

@@ -1,5 +1,6 @@
-import type { ChangeOf } from '@leasehold/contract/admin';
+import type { ChangeOf, ConfirmationResource } from '@leasehold/contract/admin';
 import type { Operation } from './command.ts';
+import type { Printer } from './output/printer.ts';
 
 /** Prints a change, and with `--wait` follows how the sidecars confirm what it revoked. */
 export async function reportChange<T extends object>(
@@ -12,18 +13,28 @@ export async function reportChange<T extends object>(
   const { item, revocation } = change;
   if (out.isJson && !(isWaiting && revocation !== null)) out.json({ ...item, committed_at: revocation?.committed_at ?? null });
   else if (!out.isJson) out.line(sentence);
-  if (!isWaiting || revocation === null) return;
-  for await (const progress of client.confirmations(await operation.tenant(), revocation)) {
-    if (out.isJson) {
-      out.json(progress);
-      continue;
+  if (isWaiting && revocation !== null) await reportConfirmations(out, client.confirmations(await operation.tenant(), revocation));
+}
+
+/** How sidecars confirm a revocation: live on a terminal, a line at the end elsewhere, one object a step for programs. */
+export async function reportConfirmations(out: Printer, steps: AsyncIterable<ConfirmationResource>): Promise<void> {
+  for await (const step of steps) {
+    const { outstanding, done } = step;
+    const text = `${step.confirmed.length} of ${step.total} sidecars confirmed in ${step.elapsed_ms} ms`;
+    if (out.isJson) out.json(step);
+    else if (!done) out.progress(`${text}; waiting for ${someOf(outstanding)}`);
+    else {
+      out.progress('');
+      out.line(text);
+      if (outstanding.length > 0) out.line(`closed by the bound (silent, so they hold nothing any more): ${outstanding.join(', ')}`);
     }
-    const { confirmed, total, elapsed_ms, outstanding, done } = progress;
-    const text = `${confirmed.length} of ${total} sidecars confirmed in ${elapsed_ms} ms`;
-    out.progress(text);
-    if (!done) continue;
-    out.progress('');
-    out.line(text);
-    if (outstanding.length > 0) out.line(`closed by the bound (silent, so they hold nothing any more): ${outstanding.join(', ')}`);
   }
+}
+
+/** A terminal's line has room for a few. */
+const namesShown = 3;
+
+function someOf(names: readonly string[]): string {
+  const more = names.length - namesShown;
+  return `${names.slice(0, namesShown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

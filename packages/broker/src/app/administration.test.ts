@@ -45,6 +45,8 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
     revokeGrant: (admin, by, tenant) => admin.revokeGrant(by, tenant, { agent: 'agent', credential: 'api' }),
     listLeases: (admin, by, tenant) => admin.listLeases(by, tenant, page, true),
     revokeLease: (admin, by, tenant) => admin.revokeLease(by, tenant, leaseId),
+    killTenant: (admin, by, tenant) => admin.killTenant(by, tenant),
+    killAgent: (admin, by, tenant) => admin.killAgent(by, tenant, 'agent'),
     auditRows: (admin, by, tenant) => admin.auditRows(by, tenant, { newest: 1 }),
     verifyAudit: (admin, by, tenant) => admin.verifyAudit(by, tenant),
     confirmations: async (admin, by, tenant) => {
@@ -77,6 +79,10 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
     await expect(rig.admin.setTenantStatus(stranger, 'two', 'suspended')).rejects.toMatchObject({ code: 'forbidden' });
     await expect(rig.admin.addOperator(stranger, 'two', 'more')).rejects.toMatchObject({ code: 'forbidden' });
     await expect(rig.admin.status(stranger)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(rig.admin.killAll(stranger)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(
+      rig.admin.confirmationsOfAll(stranger, 0, new AbortController().signal)[Symbol.asyncIterator]().next(),
+    ).rejects.toMatchObject({ code: 'forbidden' });
     expect((await rig.admin.listTenants(stranger, page)).items.map(({ name }) => name)).toEqual(['two']);
   });
 });
@@ -91,6 +97,8 @@ describe('changes that take something away', () => {
     ['suspending an agent', () => rig.admin.setAgentStatus(rig.root, 'one', 'agent', 'suspended'), 'agent', 'suspended'],
     ['deleting an agent', () => rig.admin.setAgentStatus(rig.root, 'one', 'agent', 'deleted'), 'agent', 'deleted'],
     ['rotating an agent token', () => rig.admin.rotateAgentToken(rig.root, 'one', 'agent'), 'agent', 'token_rotated'],
+    ['killing an agent', () => rig.admin.killAgent(rig.root, 'one', 'agent'), 'agent', 'killed'],
+    ['killing a tenant', () => rig.admin.killTenant(rig.root, 'one'), 'tenant', 'killed'],
     ['suspending a tenant', () => rig.admin.setTenantStatus(rig.root, 'one', 'suspended'), 'tenant', 'suspended'],
   ] as const)('INV-3, INV-13: %s is one row of the log, one of the trail, and wakes the watchers', async (_, act, scope, reason) => {
     const trailBefore = (await trailOf('one')).length;

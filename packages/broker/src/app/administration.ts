@@ -10,6 +10,7 @@ import { administerCredentials } from './administer-credentials.ts';
 import { administerGrants } from './administer-grants.ts';
 import { administerLeases } from './administer-leases.ts';
 import { administerTenants, tenantIdOf } from './administer-tenants.ts';
+import { createKillSwitch } from './kill-switch.ts';
 import { mustReachAll } from './reach.ts';
 import { verifyAudit } from './verify-audit.ts';
 
@@ -42,6 +43,7 @@ export function createAdministration(deps: AdministrationDeps): AdminUseCases {
     ...administerCredentials(deps),
     ...administerGrants(deps),
     ...administerLeases(deps),
+    ...createKillSwitch(deps),
 
     auditRows: async (by, tenant, ask) => {
       const tenantId = await tenantIdOf(deps, by, tenant);
@@ -57,6 +59,10 @@ export function createAdministration(deps: AdministrationDeps): AdminUseCases {
       ]);
       const sidecars = watchers.connected().map(({ instanceName, ...rest }) => ({ ...rest, instance: instanceName }));
       return { version: deps.version, tenants: tenants.length, sidecars, liveLeases };
+    },
+    confirmationsOfAll: async function* (by, committedAt, ended) {
+      mustReachAll(by);
+      yield* watchers.confirmationsOfAll(committedAt, ended);
     },
     confirmations: async function* (by, tenant, revocation, ended) {
       yield* watchers.confirmations(await tenantIdOf(deps, by, tenant), revocation, ended);

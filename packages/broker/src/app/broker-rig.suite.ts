@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createMemoryStore } from '../adapters/memory/memory-store.ts';
+import { createMemoryStore, type MemoryStoreOptions } from '../adapters/memory/memory-store.ts';
 import type { Operator } from '../domain/operator.ts';
 import type { Store } from '../ports/store.ts';
 import type { AdminUseCases, CredentialDraft, GrantDraft, LendingUseCases, SessionClaims } from '../ports/use-cases.ts';
@@ -56,7 +56,7 @@ export const text = (value: Uint8Array): string => new TextDecoder().decode(valu
 const sha256 = (input: Uint8Array): Uint8Array => createHash('sha256').update(input).digest();
 const hashToken = (token: string): Uint8Array => sha256(bytes(token));
 
-export function createRig(wrapStore: (store: Store) => Store = (store) => store): BrokerRig {
+export function createRig(wrapStore: (store: Store, options: MemoryStoreOptions) => Store = (store) => store): BrokerRig {
   const clock = { now: 1_000_000 };
   let ids = 0;
   let wakeUps = 0;
@@ -72,7 +72,8 @@ export function createRig(wrapStore: (store: Store) => Store = (store) => store)
   };
   const auditMac = (tenantId: string, seq: number, hash: Uint8Array) =>
     sha256(bytes(`${tenantId} ${seq} ${Buffer.from(hash).toString('hex')}`));
-  const store = wrapStore(createMemoryStore({ epoch: 'epoch-1', now: () => clock.now, auditMac }));
+  const options = { epoch: 'epoch-1', now: () => clock.now, auditMac };
+  const store = wrapStore(createMemoryStore(options), options);
   const vault = {
     seal: async (address: { tenantId: string; credentialId: string; version: number }, value: Uint8Array) => ({
       ...address,
@@ -104,7 +105,7 @@ export function createRig(wrapStore: (store: Store) => Store = (store) => store)
       return { tenantId: tenant.id, tenantName: tenant.name, agentId: agent.id, agentName: agent.name, tokenVersion: agent.tokenVersion };
     },
   };
-  const watchers = { connected: () => [], confirmations: async function* () {} };
+  const watchers = { connected: () => [], confirmations: async function* () {}, confirmationsOfAll: async function* () {} };
   const lending = createLending({ store, vault, agentTokens, sessionTokens, randomBytes });
   const admin = createAdministration({
     store,

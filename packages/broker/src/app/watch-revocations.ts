@@ -10,6 +10,7 @@ import { createRoster } from './watch/roster.ts';
 import { createRounds } from './watch/rounds.ts';
 import { createRouteRefresh } from './watch/route-refresh.ts';
 import { createSubscriber, type Subscriber } from './watch/subscriber.ts';
+import { withinTime } from './watch/within-time.ts';
 
 export interface WatchRevocationsOptions {
   readonly log: RevocationLog;
@@ -169,7 +170,12 @@ export function createWatchRevocations({
         appliedSeq,
         connectedForMs: elapsedMs(connectedAt, clock.now()),
       })),
-    confirmations: confirmations.follow,
+    confirmations: (tenantId, { head, committedAt }, followed) => confirmations.follow(new Map([[tenantId, head]]), committedAt, followed),
+    confirmationsOfAll: async function* (committedAt, followed) {
+      // Read after the caller's commit, so each head covers it; what another commits meanwhile is waited for, too.
+      const heads = await withinTime(log.heads([...roster.tenantsSeen()]), maxStalenessMs);
+      yield* confirmations.follow(heads, committedAt, followed);
+    },
   };
 }
 

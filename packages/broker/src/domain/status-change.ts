@@ -27,6 +27,23 @@ export function statusChange(
   return { revocations, audit: [{ actor: by, action, outcome: 'allowed', ...subjectId(subject, row.id), detail: { name: row.name } }] };
 }
 
+/**
+ * What goes with the kill switch: everything below dies by one revocation, and stays off until it is resumed. What is off already is killed
+ * again, since whoever pulls the switch wants to see that the sidecars confirm.
+ */
+export function killed(
+  subject: 'tenant' | 'agent',
+  row: { readonly id: string; readonly name: string; readonly status: Status },
+  by: AuditActor,
+  reach: 'agent' | 'tenant' | 'all',
+): StatusChange {
+  const detail = { name: row.name, was: row.status, reach };
+  return {
+    revocations: [{ scope: subject, ids: [row.id], reason: 'killed' }],
+    audit: [{ actor: by, action: `${subject}.killed`, outcome: 'allowed', reason: 'killed', ...subjectId(subject, row.id), detail }],
+  };
+}
+
 function subjectId(subject: Subject, id: string): Partial<NewAuditEvent> {
   if (subject === 'agent') return { agentId: id };
   return subject === 'credential' ? { credentialId: id } : {};

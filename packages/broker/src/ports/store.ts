@@ -35,6 +35,11 @@ export interface Ledger {
    */
   commit<T>(selection: Selection, decide: (facts: Facts, now: number) => Decision<T>): Promise<Committed<T>>;
   /**
+   * The same in every tenant, in one transaction: `decide` is called once for each, as by `commit`, with its head and its row and nothing else.
+   * All of it is applied, or nothing; in the order of the answer.
+   */
+  commitEach<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<readonly Committed<T>[]>;
+  /**
    * Marks up to `limit` leases whose time has passed as expired. Book-keeping: validity never waits for it. Returns how many it marked.
    */
   sweepExpired(limit: number): Promise<number>;

@@ -121,6 +121,14 @@ export interface AdminUseCases {
   listLeases(by: Operator, tenant: string, page: Page, live: boolean): Promise<Listed<LeaseListing & { readonly status: LeaseStatus }>>;
   revokeLease(by: Operator, tenant: string, leaseId: string): Promise<Changed<LeaseListing>>;
 
+  /**
+   * The kill switch. Everything below dies in one transaction, by one revocation in each tenant, and stays off until it is resumed, what was
+   * off before included. `killAll` is for operators of all tenants.
+   */
+  killAll(by: Operator): Promise<readonly Changed<Tenant>[]>;
+  killTenant(by: Operator, tenant: string): Promise<Changed<Tenant>>;
+  killAgent(by: Operator, tenant: string, name: string): Promise<Changed<Agent>>;
+
   auditRows(
     by: Operator,
     tenant: string,
@@ -131,9 +139,12 @@ export interface AdminUseCases {
   /** Counts for `leasehold status`. */
   status(by: Operator): Promise<BrokerStatus>;
   /**
-   * Follows how sidecars confirm a revocation: yields after each confirmation and once more at the end, which is at the latest `max_staleness` after the commit.
+   * Follows how sidecars confirm a revocation: yields at once, after each confirmation, and once more at the end, which is at the latest
+   * `max_staleness` after the following began.
    */
   confirmations(by: Operator, tenant: string, revocation: RevocationReceipt, ended: AbortSignal): AsyncIterable<ConfirmationProgress>;
+  /** The same for sidecars of all tenants, and for everything that was revoked anywhere until now. `committedAt` is what the time is counted from. */
+  confirmationsOfAll(by: Operator, committedAt: number, ended: AbortSignal): AsyncIterable<ConfirmationProgress>;
 }
 
 /** A change and the revocation that it caused, if it caused one. */

@@ -5,6 +5,8 @@ export interface Watchers {
   connected(): readonly ConnectedSidecar[];
   /** See AdminUseCases.confirmations. Sidecars that left less than max_staleness ago count, as outstanding. */
   confirmations(tenantId: string, revocation: RevocationReceipt, ended: AbortSignal): AsyncIterable<ConfirmationProgress>;
+  /** See AdminUseCases.confirmationsOfAll. */
+  confirmationsOfAll(committedAt: number, ended: AbortSignal): AsyncIterable<ConfirmationProgress>;
 }
 
 export interface ConnectedSidecar {

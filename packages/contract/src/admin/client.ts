@@ -57,11 +57,17 @@ export interface AdminClient {
   revokeGrant(tenant: string, pair: RevokeGrantRequest): Promise<ChangeOf<resources.GrantResource>>;
   listLeases(tenant: string, page?: Paging & { readonly all?: boolean }): Promise<PageOf<resources.LeaseResource>>;
   revokeLease(tenant: string, id: string): Promise<ChangeOf<resources.LeaseResource>>;
+  /** The kill switch: off until resumed. */
+  killAll(): Promise<readonly ChangeOf<resources.TenantResource>[]>;
+  killTenant(name: string): Promise<ChangeOf<resources.TenantResource>>;
+  killAgent(tenant: string, name: string): Promise<ChangeOf<resources.AgentResource>>;
   newestAudit(tenant: string, count: number): Promise<readonly resources.AuditRowResource[]>;
   auditAfter(tenant: string, after: number, limit: number): Promise<readonly resources.AuditRowResource[]>;
   verifyAudit(tenant: string): Promise<resources.AuditVerdictResource>;
   /** Follows how sidecars confirm a revocation, line by line, until it is done. */
   confirmations(tenant: string, revocation: resources.RevocationResource): AsyncIterable<resources.ConfirmationResource>;
+  /** The same for the sidecars of all tenants. */
+  confirmationsOfAll(committedAt: string): AsyncIterable<resources.ConfirmationResource>;
   close(): Promise<void>;
 }
 
@@ -101,6 +107,11 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     return parseAnswer(schema, await wholeText(answer.body, url));
   }
 
+  async function* follow(path: string, query: Readonly<Record<string, string>>): AsyncGenerator<resources.ConfirmationResource> {
+    const { body } = await send('GET', `${path}?${new URLSearchParams(query)}`);
+    yield* untilDone(lines(body, url), url);
+  }
+
   const within = (tenant: string, ...parts: readonly string[]) => `/v1/tenants/${[tenant, ...parts].map(encodeURIComponent).join('/')}`;
   const page = (path: string, { limit = 100, after }: Paging = {}, more = '') =>
     `${path}?limit=${limit}${after == null ? '' : `&after=${encodeURIComponent(after)}`}${more}`;
@@ -137,15 +148,16 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     listLeases: (tenant, paging = {}) =>
       ask(pageOf(resources.leaseSchema), 'GET', page(within(tenant, 'leases'), paging, paging.all === true ? '&state=all' : '')),
     revokeLease: (tenant, id) => ask(changeOf(resources.leaseSchema), 'DELETE', within(tenant, 'leases', id)),
+    killAll: async () => (await ask(v.object({ items: v.array(changeOf(resources.tenantSchema)) }), 'POST', '/v1/kill')).items,
+    killTenant: (name) => ask(changeOf(resources.tenantSchema), 'POST', within(name, 'kill')),
+    killAgent: (tenant, name) => ask(changeOf(resources.agentSchema), 'POST', within(tenant, 'agents', name, 'kill')),
     newestAudit: (tenant, count) => ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?newest=${count}`),
     auditAfter: (tenant, after, limit) =>
       ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?after=${after}&limit=${limit}`),
     verifyAudit: (tenant) => ask(resources.auditVerdictSchema, 'GET', within(tenant, 'audit', 'verify')),
-    confirmations: async function* (tenant, { epoch, seq, committed_at }) {
-      const query = new URLSearchParams({ epoch, seq: String(seq), committed_at });
-      const { body } = await send('GET', `${within(tenant, 'confirmations')}?${query}`);
-      yield* untilDone(lines(body, url), url);
-    },
+    confirmations: (tenant, { epoch, seq, committed_at }) =>
+      follow(within(tenant, 'confirmations'), { epoch, seq: String(seq), committed_at }),
+    confirmationsOfAll: (committed_at) => follow('/v1/confirmations', { committed_at }),
     close: () => dispatcher.close(),
   };
 }

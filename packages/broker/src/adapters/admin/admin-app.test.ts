@@ -35,6 +35,8 @@ const within: readonly (readonly [string, string, object?])[] = [
   ['POST', '/agents/agent/suspend'],
   ['POST', '/agents/agent/resume'],
   ['DELETE', '/agents/agent'],
+  ['POST', '/agents/agent/kill'],
+  ['POST', '/kill'],
   ['GET', '/credentials'],
   ['POST', '/credentials', { name: 'new', destinations: [{ url: 'https://api.example.com' }], injection, value }],
   ['GET', '/credentials/api'],
@@ -60,6 +62,8 @@ const above: readonly (readonly [string, string, object?])[] = [
   ['POST', '/v1/tenants/one/suspend'],
   ['POST', '/v1/tenants/one/resume'],
   ['POST', '/v1/tenants/one/operators', { name: 'more' }],
+  ['POST', '/v1/kill'],
+  ['GET', '/v1/confirmations?committed_at=2026-01-31T12:00:00.000Z'],
 ];
 
 function send(method: string, path: string, body?: object | string, token?: string) {

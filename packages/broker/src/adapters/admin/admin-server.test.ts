@@ -203,6 +203,19 @@ describe('following confirmations', () => {
     expect(seen).toEqual([false, true]);
   });
 
+  test('of everything it is asked for by the time of the commit alone', async () => {
+    let askedFor = 0;
+    await serve({
+      confirmationsOfAll: async function* (_by, committedAt) {
+        askedFor = committedAt;
+        yield step(true);
+      },
+    });
+    expect(await all(client.confirmationsOfAll(revocation.committed_at))).toMatchObject([{ done: true, total: 2 }]);
+    expect(askedFor).toBe(Date.parse(revocation.committed_at));
+    expect(await codeOf(all(client.confirmationsOfAll('yesterday')))).toBe('invalid_argument');
+  });
+
   test('what is refused gets its own status, before a stream begins', async () => {
     await serve();
     expect(await codeOf(all(client.confirmations('ghost', revocation)))).toBe('not_found');

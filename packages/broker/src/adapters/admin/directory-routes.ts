@@ -7,6 +7,7 @@ import * as resources from './resources.ts';
 export function addDirectoryRoutes(app: App, admin: AdminUseCases): void {
   addTenantRoutes(app, admin);
   addAgentRoutes(app, admin);
+  addKillRoutes(app, admin);
 }
 
 function addTenantRoutes(app: App, admin: AdminUseCases): void {
@@ -51,5 +52,19 @@ function addAgentRoutes(app: App, admin: AdminUseCases): void {
     app.on(method, `${base}/:name${path}`, async (c) =>
       c.json(changed(await admin.setAgentStatus(operator(c), tenant(c), named(c), status), resources.toAgentResource)),
     ),
+  );
+}
+
+/** The kill switch; see `AdminUseCases.killAll`. */
+function addKillRoutes(app: App, admin: AdminUseCases): void {
+  app.post('/v1/kill', async (c) => {
+    const killed = await admin.killAll(operator(c));
+    return c.json({ items: killed.map((each) => changed(each, resources.toTenantResource)) });
+  });
+  app.post('/v1/tenants/:tenant/kill', async (c) =>
+    c.json(changed(await admin.killTenant(operator(c), tenant(c)), resources.toTenantResource)),
+  );
+  app.post('/v1/tenants/:tenant/agents/:name/kill', async (c) =>
+    c.json(changed(await admin.killAgent(operator(c), tenant(c), named(c)), resources.toAgentResource)),
   );
 }

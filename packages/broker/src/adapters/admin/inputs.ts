@@ -80,8 +80,12 @@ export function wholeNumber(
 
 export function toReceipt(query: Query): RevocationReceipt {
   const epoch = query('epoch');
+  if (epoch === undefined) throw new AppError('invalid_argument', 'Give epoch, seq and committed_at as the revocation answered them.');
+  return { head: { epoch, seq: wholeNumber(query, 'seq', 0) }, committedAt: toCommitTime(query) };
+}
+
+export function toCommitTime(query: Query): number {
   const committedAt = Date.parse(query('committed_at') ?? '');
-  if (epoch === undefined || Number.isNaN(committedAt))
-    throw new AppError('invalid_argument', 'Give epoch, seq and committed_at as the revocation answered them.');
-  return { head: { epoch, seq: wholeNumber(query, 'seq', 0) }, committedAt };
+  if (Number.isNaN(committedAt)) throw new AppError('invalid_argument', 'Give committed_at as the revocation answered it.');
+  return committedAt;
 }

@@ -1,7 +1,7 @@
 import { leaseStatus } from '../../domain/lease-liveness.ts';
-import type { AdminUseCases } from '../../ports/use-cases.ts';
+import type { AdminUseCases, ConfirmationProgress } from '../../ports/use-cases.ts';
 import { confirmationStream } from './confirmation-stream.ts';
-import { toReceipt, wholeNumber } from './inputs.ts';
+import { toCommitTime, toReceipt, wholeNumber } from './inputs.ts';
 import { type App, type Ctx, changed, listed, named, operator, page, tenant } from './request-context.ts';
 import * as resources from './resources.ts';
 
@@ -27,13 +27,16 @@ export function addTrailRoutes(app: App, admin: AdminUseCases, reportFailure: (c
     return c.json((await admin.auditRows(operator(c), tenant(c), ask)).map(resources.toAuditResource));
   });
   app.get(`${base}/audit/verify`, async (c) => c.json(resources.toVerdictResource(await admin.verifyAudit(operator(c), tenant(c)))));
+  const stream = async (c: Ctx, committedAt: number, steps: AsyncIterable<ConfirmationProgress>) => {
+    const body = await confirmationStream({ steps, committedAt, onFailure: (thrown) => reportFailure(c, thrown) });
+    return c.body(body, 200, { 'content-type': 'application/x-ndjson' });
+  };
   app.get(`${base}/confirmations`, async (c) => {
     const receipt = toReceipt((name) => c.req.query(name));
-    const body = await confirmationStream({
-      steps: admin.confirmations(operator(c), tenant(c), receipt, c.req.raw.signal),
-      committedAt: receipt.committedAt,
-      onFailure: (thrown) => reportFailure(c, thrown),
-    });
-    return c.body(body, 200, { 'content-type': 'application/x-ndjson' });
+    return stream(c, receipt.committedAt, admin.confirmations(operator(c), tenant(c), receipt, c.req.raw.signal));
+  });
+  app.get('/v1/confirmations', async (c) => {
+    const committedAt = toCommitTime((name) => c.req.query(name));
+    return stream(c, committedAt, admin.confirmationsOfAll(operator(c), committedAt, c.req.raw.signal));
   });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError, type LogHead } from '@leasehold/core';
 import type { Tenant } from '../../domain/tenant.ts';
-import type { Decision, Facts, Listed, Page, Ref, Selection, Store } from '../../ports/store.ts';
+import type { Committed, Decision, Facts, Listed, Page, Ref, Selection, Store } from '../../ports/store.ts';
 import { appendAudit, appendRevocation, applyChange } from './memory-changes.ts';
 import { copyState, emptyState, type MemoryState, type Revised } from './memory-state.ts';
 
@@ -16,9 +16,23 @@ export function createMemoryStore({ epoch, now, auditMac }: MemoryStoreOptions):
   const sign = { sha256: (bytes: Uint8Array) => Uint8Array.from(createHash('sha256').update(bytes).digest()), mac: auditMac };
   let state = emptyState();
 
-  function commitNow<T>(selection: Selection, decide: (facts: Facts, at: number) => Decision<T>) {
-    const at = now();
+  function commitNow<T>(selection: Selection, decide: (facts: Facts, at: number) => Decision<T>): Committed<T> {
     const draft = copyState(state);
+    const committed = decideIn(draft, selection, decide);
+    state = draft;
+    return committed;
+  }
+
+  function commitEachNow<T>(decide: (facts: Facts, at: number) => Decision<T>): readonly Committed<T>[] {
+    const draft = copyState(state);
+    const ids = [...draft.tenants.keys()].toSorted();
+    const committed = ids.map((id) => decideIn(draft, { tenant: { id }, lock: 'update' }, decide));
+    state = draft;
+    return committed;
+  }
+
+  function decideIn<T>(draft: MemoryState, selection: Selection, decide: (facts: Facts, at: number) => Decision<T>): Committed<T> {
+    const at = now();
     const facts = factsOf(draft, epoch, selection);
     const decision = decide(facts, at);
     for (const change of decision.changes) applyChange(draft, change);
@@ -29,13 +43,13 @@ export function createMemoryStore({ epoch, now, auditMac }: MemoryStoreOptions):
       for (const revocation of decision.revocations) appendRevocation(draft, tenantId, revocation, at);
       for (const event of decision.audit) appendAudit(draft, tenantId, event, at, sign);
     }
-    state = draft;
     return { result: decision.result, head: tenantId === undefined ? undefined : headOf(draft, epoch, tenantId), at };
   }
 
   return {
     ledger: {
       commit: async (selection, decide) => commitNow(selection, decide),
+      commitEach: async (decide) => commitEachNow(decide),
       sweepExpired: async (limit) => {
         const at = now();
         const over = [...state.leases.values()].filter((lease) => lease.ended === undefined && lease.expiresAt <= at).slice(0, limit);

@@ -5,6 +5,7 @@ import { applyChange } from './change-query.ts';
 import { readFacts, readHead } from './facts-query.ts';
 import { type Query, type Surroundings, statement } from './query.ts';
 import { appendRevocation } from './revocation-query.ts';
+import { text } from './rows.ts';
 
 /** What `decide` threw, whatever it is: it has to come out of the store unchanged. */
 export class Refusal extends Error {
@@ -39,6 +40,18 @@ export function* decideAndApply<T>(
   for (const event of audit) yield* chains.append(tenantId, event, at);
   const isHeadKnown = facts.head !== undefined && revocations.length === 0;
   return { result, head: isHeadKnown ? facts.head : yield* readHead(epoch, tenantId), at };
+}
+
+/** The same for every tenant, in the order of their ids, so that two of these never wait for each other crosswise. */
+export function* decideAndApplyEach<T>(
+  surroundings: Surroundings,
+  chains: AuditChains,
+  decide: (facts: Facts, now: number) => Decision<T>,
+): Query<readonly Committed<T>[]> {
+  const committed: Committed<T>[] = [];
+  for (const row of yield statement('SELECT id FROM tenants ORDER BY id'))
+    committed.push(yield* decideAndApply(surroundings, chains, { tenant: { id: text(row, 'id') }, lock: 'update' }, decide));
+  return committed;
 }
 
 /** Marks leases whose time has passed; returns how many. */

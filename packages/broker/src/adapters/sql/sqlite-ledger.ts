@@ -1,7 +1,7 @@
 import { AppError } from '@leasehold/core';
 import type { Ledger } from '../../ports/store.ts';
 import { type AuditChains, type AuditMac, createAuditChains } from './audit-chains.ts';
-import { decideAndApply, Refusal, sweep } from './ledger-query.ts';
+import { decideAndApply, decideAndApplyEach, Refusal, sweep } from './ledger-query.ts';
 import { type Query, type Surroundings, statement } from './query.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { storeError } from './sqlite-errors.ts';
@@ -91,6 +91,7 @@ export function createSqliteLedger({ database, auditMac, maxWaiting, ...surround
 
   return {
     commit: (selection, decide) => enqueue((chains) => decideAndApply(surroundings, chains, selection, decide)),
+    commitEach: (decide) => enqueue((chains) => decideAndApplyEach(surroundings, chains, decide)),
     sweepExpired: (limit) => enqueue(() => sweep(surroundings, limit)),
     probe: () => enqueue(touch),
     finish: () => {

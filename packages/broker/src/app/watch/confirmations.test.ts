@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ConfirmationProgress } from '../../ports/use-cases.ts';
 import { createStage, type Stage } from './stage.suite.ts';
 
@@ -19,17 +19,28 @@ const pass = async (ms: number) => {
   await vi.advanceTimersByTimeAsync(ms);
 };
 
-/** Commits, and collects what following it yields: `confirmed/total outstanding…`, with `.` once done. */
-function revoke(): { readonly lines: string[]; readonly end: AbortController; readonly over: Promise<void> } {
+interface Following {
+  readonly lines: string[];
+  readonly end: AbortController;
+  readonly over: Promise<void>;
+}
+
+/** Commits, and collects what following it yields. */
+function revoke(): Following {
   const seq = stage.log.commit();
   stage.notify();
+  const receipt = { head: { epoch: 'e1', seq }, committedAt: stage.nowMs };
+  return collect((ended) => stage.hub.confirmations('t1', receipt, ended));
+}
+
+/** `confirmed of total outstanding…` for each step, with `.` once done. */
+function collect(follow: (ended: AbortSignal) => AsyncIterable<ConfirmationProgress>): Following {
   const end = new AbortController();
   const lines: string[] = [];
   const line = ({ confirmed, total, outstanding, done }: ConfirmationProgress) =>
     [`${confirmed.map(({ instance, afterMs }) => `${instance}:${afterMs}`)} of ${total}`, ...outstanding].join(' ') + (done ? '.' : '');
-  const receipt = { head: { epoch: 'e1', seq }, committedAt: stage.nowMs };
   const over = (async () => {
-    for await (const progress of stage.hub.confirmations('t1', receipt, end.signal)) lines.push(line(progress));
+    for await (const progress of follow(end.signal)) lines.push(line(progress));
   })();
   return { lines, end, over };
 }
@@ -44,7 +55,7 @@ test('it ends as soon as every sidecar has confirmed', async () => {
   await pass(10);
   one.applied(1);
   await over;
-  expect(lines).toEqual(['pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:30 of 2.']);
+  expect(lines).toEqual([' of 2 pod-1 pod-2', 'pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:30 of 2.']);
 });
 
 test('it ends at max_staleness, and names those who closed themselves', async () => {
@@ -55,10 +66,10 @@ test('it ends at max_staleness, and names those who closed themselves', async ()
   await pass(20);
   one.applied(1);
   await pass(2_979);
-  expect(lines).toHaveLength(1);
+  expect(lines).toHaveLength(2);
   await pass(1);
   await over;
-  expect(lines).toEqual(['pod-1:20 of 2 pod-2', 'pod-1:20 of 2 pod-2.']);
+  expect(lines).toEqual([' of 2 pod-1 pod-2', 'pod-1:20 of 2 pod-2', 'pod-1:20 of 2 pod-2.']);
 });
 
 test('a sidecar that left lately counts as outstanding; one that left longer ago than max_staleness has closed itself', async () => {
@@ -71,7 +82,7 @@ test('a sidecar that left lately counts as outstanding; one that left longer ago
   const { lines, over } = revoke();
   await pass(3_000);
   await over;
-  expect(lines).toEqual([' of 1 pod-2.']);
+  expect(lines).toEqual([' of 1 pod-2', ' of 1 pod-2.']);
 });
 
 test('a sidecar that comes back and catches up confirms', async () => {
@@ -84,7 +95,7 @@ test('a sidecar that comes back and catches up confirms', async () => {
   await pass(100);
   again.applied(1);
   await over;
-  expect(lines).toEqual(['pod-x:100 of 1.']);
+  expect(lines).toEqual([' of 1 pod-x', 'pod-x:100 of 1.']);
 });
 
 test('a sidecar that comes back with nothing in hand has nothing left to purge', async () => {
@@ -97,8 +108,8 @@ test('a sidecar that comes back with nothing in hand has nothing left to purge',
   await pass(100);
   stage.join().leave();
   await over;
-  expect(lines).toHaveLength(1);
-  expect(lines[0]).toMatch(/^pod-x:\d+ of 1\.$/);
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatch(/^pod-x:\d+ of 1\.$/);
 });
 
 test('without sidecars it is done at once', async () => {
@@ -115,6 +126,63 @@ test('whoever stops listening leaves nothing behind', async () => {
   await pass(10);
   end.abort();
   await over;
-  expect(lines).toEqual([]);
+  expect(lines).toEqual([' of 1 pod-1']);
   expect(vi.getTimerCount()).toBe(timers);
+});
+
+describe('of everything', () => {
+  // A tenant's log begins with its first look.
+  beforeEach(() => void stage.log.head('t2'));
+
+  const killAll = () => {
+    for (const tenantId of ['t1', 't2']) stage.log.commit(tenantId, { scope: 'tenant', ids: [tenantId], reason: 'killed' });
+    stage.notify();
+    return collect((ended) => stage.hub.confirmationsOfAll(stage.nowMs, ended));
+  };
+
+  test('sidecars of all tenants are one count, and it ends when the last has confirmed', async () => {
+    const [one, two] = [stage.join(), stage.join({ tenantId: 't2', agentId: 'a2' })];
+    await pass(0);
+    const { lines, over } = killAll();
+    await pass(20);
+    two.applied(1);
+    await pass(10);
+    one.applied(1);
+    await over;
+    expect(lines).toEqual([' of 2 pod-1 pod-2', 'pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:30 of 2.']);
+  });
+
+  test('one that left lately counts in whichever tenant it was, and is closed by the bound', async () => {
+    const gone = stage.join({ tenantId: 't2', agentId: 'a2' });
+    stage.join();
+    await pass(0);
+    gone.leave();
+    const { lines, over } = killAll();
+    await pass(0);
+    await pass(3_000);
+    await over;
+    expect(lines.at(-1)).toBe(' of 2 pod-2 pod-1.');
+  });
+
+  test('it waits for what was committed before it was asked, and not for what another tenant commits later', async () => {
+    const one = stage.join();
+    await pass(0);
+    const { lines, over } = killAll();
+    await pass(10);
+    stage.log.commit('t1');
+    stage.notify();
+    await pass(0);
+    one.applied(1);
+    await over;
+    expect(lines.at(-1)).toBe('pod-1:10 of 1.');
+  });
+
+  test('a store that can not be read is an error, not a confirmation', async () => {
+    stage.join();
+    await pass(0);
+    stage.log.before = async () => {
+      throw new Error('no store');
+    };
+    await expect(collect((ended) => stage.hub.confirmationsOfAll(stage.nowMs, ended)).over).rejects.toThrow('no store');
+  });
 });

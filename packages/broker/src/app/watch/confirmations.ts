@@ -1,14 +1,18 @@
-import { type Clock, elapsedMs } from '@leasehold/core';
-import type { ConfirmationProgress, RevocationReceipt } from '../../ports/use-cases.ts';
+import { type Clock, elapsedMs, type LogHead } from '@leasehold/core';
+import type { ConfirmationProgress, SessionClaims } from '../../ports/use-cases.ts';
 import { type Roster, sidecarKey } from './roster.ts';
 import type { Subscriber } from './subscriber.ts';
 
 /** Follows which sidecars have applied a revocation. */
 export interface Confirmations {
-  follow(tenantId: string, receipt: RevocationReceipt, ended: AbortSignal): AsyncIterable<ConfirmationProgress>;
+  /** The sidecars of each tenant up to its head. */
+  follow(heads: Heads, committedAt: number, ended: AbortSignal): AsyncIterable<ConfirmationProgress>;
   /** Says that a stream was greeted, or confirmed something. */
   moved(subscriber: Subscriber): void;
 }
+
+/** By tenant: where its log stood when what is followed was committed, or later. */
+export type Heads = ReadonlyMap<string, LogHead>;
 
 interface Awaited {
   readonly instance: string;
@@ -27,42 +31,49 @@ export function createConfirmations({
   const followers = new Map<string, Set<(subscriber: Subscriber) => void>>();
 
   /** Who was connected, or may not have closed itself yet, when the following began: a sidecar that comes later has nothing older. */
-  const awaitedOf = (tenantId: string): ReadonlyMap<string, Awaited> => {
-    const callers = [...[...roster.departedOf(tenantId).values()], ...roster.ofTenant(tenantId)].map(({ caller }) => caller);
-    return new Map(callers.map((caller) => [sidecarKey(caller), { instance: caller.instanceName, afterMs: undefined }]));
-  };
+  const awaitedOf = (tenantId: string): readonly SessionClaims[] =>
+    [...roster.departedOf(tenantId).values(), ...roster.ofTenant(tenantId)].map(({ caller }) => caller);
 
-  const appliedBy = (tenantId: string, seq: number): ReadonlySet<string> => {
+  const appliedBy = (tenantId: string, seq: number): readonly SessionClaims[] => {
     const connected = [...roster.ofTenant(tenantId)].filter((subscriber) => hasApplied(subscriber, seq));
     const departed = [...roster.departedOf(tenantId).values()].filter(({ appliedSeq }) => appliedSeq >= seq);
-    return new Set([...connected, ...departed].map(({ caller }) => sidecarKey(caller)));
+    return [...connected, ...departed].map(({ caller }) => caller);
   };
 
-  async function* follow(
-    tenantId: string,
-    { head, committedAt }: RevocationReceipt,
-    ended: AbortSignal,
-  ): AsyncGenerator<ConfirmationProgress> {
+  const listenIn = (tenantId: string, listen: (subscriber: Subscriber) => void): void => {
+    followers.set(tenantId, (followers.get(tenantId) ?? new Set()).add(listen));
+  };
+
+  const leave = (tenantId: string, listen: (subscriber: Subscriber) => void): void => {
+    const listening = followers.get(tenantId);
+    listening?.delete(listen);
+    if (listening?.size === 0) followers.delete(tenantId);
+  };
+
+  async function* follow(heads: Heads, committedAt: number, ended: AbortSignal): AsyncGenerator<ConfirmationProgress> {
     const begin = clock.now();
     // Counted here, not by the difference to the database's clock: a skewed clock must not let us call a sidecar closed too early.
     const beforeMs = Math.min(Math.max(0, begin.wallMs - committedAt), maxStalenessMs);
-    const awaited = awaitedOf(tenantId);
+    const awaited = new Map<string, Awaited>();
     const bell = createBell();
-    const confirm = (keys: Iterable<string>) => {
+    const confirm = (callers: Iterable<SessionClaims>) => {
       const afterMs = beforeMs + elapsedMs(begin, clock.now());
-      for (const key of keys) {
-        const sidecar = awaited.get(key);
+      for (const caller of callers) {
+        const sidecar = awaited.get(sidecarKey(caller));
         if (sidecar !== undefined) sidecar.afterMs ??= afterMs;
       }
     };
-    confirm(appliedBy(tenantId, head.seq));
     const listen = (subscriber: Subscriber) => {
-      if (!hasApplied(subscriber, head.seq)) return;
-      confirm([sidecarKey(subscriber.caller)]);
+      const head = heads.get(subscriber.caller.tenantId);
+      if (head === undefined || !hasApplied(subscriber, head.seq)) return;
+      confirm([subscriber.caller]);
       bell.ring();
     };
-    const followersOfTenant = followers.get(tenantId) ?? new Set();
-    followers.set(tenantId, followersOfTenant.add(listen));
+    for (const [tenantId, { seq }] of heads) {
+      for (const caller of awaitedOf(tenantId)) awaited.set(sidecarKey(caller), { instance: caller.instanceName, afterMs: undefined });
+      confirm(appliedBy(tenantId, seq));
+      listenIn(tenantId, listen);
+    }
     let isPastBound = false;
     const deadline = setTimeout(() => {
       isPastBound = true;
@@ -70,7 +81,7 @@ export function createConfirmations({
     }, maxStalenessMs);
     ended.addEventListener('abort', bell.ring);
     try {
-      let confirmedBefore = 0;
+      let confirmedBefore = -1;
       while (!ended.aborted) {
         const progress = progressOf([...awaited.values()], beforeMs + elapsedMs(begin, clock.now()), isPastBound);
         if (progress.done) return yield progress;
@@ -81,8 +92,7 @@ export function createConfirmations({
     } finally {
       clearTimeout(deadline);
       ended.removeEventListener('abort', bell.ring);
-      followersOfTenant.delete(listen);
-      if (followersOfTenant.size === 0) followers.delete(tenantId);
+      for (const tenantId of heads.keys()) leave(tenantId, listen);
     }
   }
 

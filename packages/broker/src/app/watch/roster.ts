@@ -12,6 +12,8 @@ export interface Roster {
   ofAgent(agentId: string): Iterable<Subscriber>;
   /** By sidecar: where those stand that left less than max_staleness ago. */
   departedOf(tenantId: string): ReadonlyMap<string, Departed>;
+  /** Those with somebody connected, or lately departed. */
+  tenantsSeen(): ReadonlySet<string>;
   join(subscriber: Subscriber): void;
   leave(subscriber: Subscriber): void;
   /** Forgets those who have closed themselves by now. */
@@ -58,6 +60,10 @@ export function createRoster({ clock, maxStalenessMs }: { readonly clock: Clock;
     departedOf(tenantId) {
       prune();
       return new Map([...departed].filter(([, { caller }]) => caller.tenantId === tenantId));
+    },
+    tenantsSeen() {
+      prune();
+      return new Set([...byTenant.keys(), ...[...departed.values()].map(({ caller }) => caller.tenantId)]);
     },
     join(subscriber) {
       connected.add(subscriber);

@@ -12,6 +12,8 @@ describe('an injection', () => {
     { kind: 'header', name: 'Cookie', template: 'session={value}; v=1' },
     { kind: 'basic', username: '' },
     { kind: 'basic', username: 'svc' },
+    { kind: 'basic', username: '{value}:' },
+    { kind: 'basic', username: '{value}:X' },
     { kind: 'query', name: 'api_key' },
     { kind: 'path', template: 'bot{value}' },
     { kind: 'path', template: '{value}' },
@@ -54,9 +56,12 @@ describe('an injection', () => {
     },
   );
 
-  test.each(['a:b', 'a\nb', 'ä', 'a'.repeat(257)])('with the user name %j is refused', (username) => {
-    expect(() => checkInjection({ kind: 'basic', username })).toThrow(invalid);
-  });
+  test.each(['a:b', 'a\nb', 'ä', 'a'.repeat(257), '{value}', 'a{value}:', '{value}:a:b', '{value}:{value}'])(
+    'with the user name %j is refused',
+    (username) => {
+      expect(() => checkInjection({ kind: 'basic', username })).toThrow(invalid);
+    },
+  );
 
   test.each(['', 'a&b', 'a=b', 'a b', 'a%62', 'a#', 'ä'])('with the query parameter %j is refused', (name) => {
     expect(() => checkInjection({ kind: 'query', name })).toThrow(invalid);

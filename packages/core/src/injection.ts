@@ -3,7 +3,10 @@ import { AppError } from './errors.ts';
 /** How a value goes on the wire. */
 export type Injection =
   | { readonly kind: 'header'; readonly name: string /** Holds `{value}` exactly once. */; readonly template: string }
-  | { readonly kind: 'basic' /** RFC 7617 user-id: no colon. */; readonly username: string }
+  | {
+      readonly kind: 'basic' /** RFC 7617 user-id: no colon; or `{value}:` and a fixed password, where the value is the user-id. */;
+      readonly username: string;
+    }
   | { readonly kind: 'query'; readonly name: string }
   /** One path segment, ahead of the others or in the place of the agent's own. */
   | { readonly kind: 'path' /** Holds `{value}` exactly once. */; readonly template: string }
@@ -33,8 +36,11 @@ export function checkInjection(injection: Injection): void {
     if (!noControl.test(injection.template)) problems.push('the header template may hold printable ASCII only.');
   } else if (injection.kind === 'basic') {
     // RFC 7617 section 2: the user-id ends at the first colon.
-    if (!noControl.test(injection.username) || injection.username.includes(':'))
+    const fixed = injection.username.startsWith(valueFirst) ? injection.username.slice(valueFirst.length) : injection.username;
+    if (!noControl.test(fixed) || fixed.includes(':'))
       problems.push('the user name for basic auth may hold printable ASCII without a colon.');
+    if (fixed.includes('{value}'))
+      problems.push('where the value is the user name for basic auth, write "{value}:" and then the password, which may be empty.');
     if (injection.username.length > 256) problems.push('the user name for basic auth is longer than 256 characters.');
   } else if (injection.kind === 'query') {
     if (!/^[A-Za-z0-9._~-]{1,64}$/.test(injection.name))
@@ -47,6 +53,13 @@ export function checkInjection(injection: Injection): void {
     problems.push(`the placeholder is replaced nowhere, or twice in one place: name each of ${placeholderPlaces.join(', ')} once at most.`);
   }
   if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
+}
+
+const valueFirst = '{value}:';
+
+/** What basic auth encodes (RFC 7617 section 2): the value is the password, or the user-id where the user name says so. */
+export function basicPair(username: string, value: string): string {
+  return username.startsWith(valueFirst) ? `${value}:${username.slice(valueFirst.length)}` : `${username}:${value}`;
 }
 
 const minValueBytes = 8;

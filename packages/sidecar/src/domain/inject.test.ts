@@ -27,6 +27,7 @@ describe('ours is the one value that goes out', () => {
     [bearer, 'authorization', `Bearer ${value}`],
     [apiKey, 'x-api-key', value],
     [basic, 'authorization', `Basic ${btoa(`svc:${value}`)}`],
+    [{ kind: 'basic', username: '{value}:X' }, 'authorization', `Basic ${btoa(`${value}:X`)}`],
   ] as const)('by $kind', (injection, name, expected) => {
     const agents = [
       'Authorization',

@@ -1,4 +1,4 @@
-import { AppError, type Injection } from '@leasehold/core';
+import { AppError, basicPair, type Injection } from '@leasehold/core';
 import { withParameter } from './query-parameter.ts';
 import { isStripped } from './strip.ts';
 
@@ -25,7 +25,7 @@ export function prepareInjection(injection: Injection, value: string, base64: (t
         injection.template.replace('{value}', () => value),
       );
     case 'basic':
-      return withHeader('authorization', `Basic ${base64(`${injection.username}:${value}`)}`);
+      return withHeader('authorization', `Basic ${base64(basicPair(injection.username, value))}`);
     case 'query':
       return { header: undefined, query: { name: injection.name, encoded: encodeURIComponent(value) } };
     case 'path':

@@ -84,9 +84,12 @@ describe.each(Object.entries(spellings))('a value that comes back as %s', (name,
   });
 });
 
-test('what basic auth sends is masked whole, user name included', () => {
-  const text = `Authorization: Basic ${base64(`svc:${plain}`)}\r\n`;
-  expect(scrubText(text, scrubForms(plain, basic))).toMatch(/^Authorization: Basic \*{34,}.{0,2}\r\n$/);
+test.each([
+  [basic, `svc:${plain}`],
+  [{ kind: 'basic', username: '{value}:svc' } as const, `${plain}:svc`],
+])('what basic auth sends is masked whole, user name included', (injection, pair) => {
+  const text = `Authorization: Basic ${base64(pair)}\r\n`;
+  expect(scrubText(text, scrubForms(plain, injection))).toMatch(/^Authorization: Basic \*{34,}.{0,2}\r\n$/);
 });
 
 test('any value is masked in any surroundings, however it is split', () => {

@@ -1,13 +1,13 @@
-import type { Injection } from '@leasehold/core';
+import { basicPair, type Injection } from '@leasehold/core';
 
 /**
  * The spellings of a value in which an upstream could hand it back (INV-10): raw, percent-encoded, JSON-escaped, and base64 in all three
- * alignments, of the value and, for basic auth, of `user:value`. A key of letters and digits has four; others have more, since encoders differ.
+ * alignments, of the value and, for basic auth, of the pair. A key of letters and digits has four; others have more, since encoders differ.
  * Values are printable ASCII: they were judged before they were stored.
  */
 export function secretSpellings(value: string, injection: Injection): readonly string[] {
   const spellings = new Set<string>([value, ...percentEncodings(value), ...jsonEscapings(value)]);
-  for (const text of injection.kind === 'basic' ? [value, `${injection.username}:${value}`] : [value]) {
+  for (const text of injection.kind === 'basic' ? [value, basicPair(injection.username, value)] : [value]) {
     for (const middle of base64Middles(text)) {
       const urlSafe = middle.replaceAll('+', '-').replaceAll('/', '_');
       for (const spelling of [middle, urlSafe, ...percentEncodings(middle), ...jsonEscapings(middle)]) spellings.add(spelling);

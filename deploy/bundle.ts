@@ -1,7 +1,8 @@
 // Builds one file per program into deploy/dist: what an image or a release ships. Node refuses to strip types under node_modules, so releases run bundles.
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { rolldown } from 'rolldown';
+import { type Plugin, rolldown } from 'rolldown';
+import { readTemplates } from '../packages/services/src/read-templates.ts';
 
 const root = join(import.meta.dirname, '..');
 const out = join(import.meta.dirname, 'dist');
@@ -12,11 +13,21 @@ const programs = {
   leasehold: 'packages/cli/src/main.ts',
 };
 
+/** A bundle has no folder of templates beside it: what the module would have read takes its place. */
+const templates: Plugin = {
+  name: 'service-templates',
+  load: async (id) =>
+    id.endsWith('/services/src/read-templates.ts')
+      ? `export async function readTemplates() { return ${JSON.stringify(await readTemplates())}; }`
+      : null,
+};
+
 await rm(out, { recursive: true, force: true });
 for (const [name, input] of Object.entries(programs)) {
   const bundle = await rolldown({
     input: { [name]: join(root, input) },
     platform: 'node',
+    plugins: [templates],
     logLevel: 'warn',
     // pino's worker transports and prom-client's cluster mode are not used; both are reached by lazy requires that stay unresolved.
     external: [/^node:/],

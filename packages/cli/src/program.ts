@@ -7,6 +7,7 @@ import { addDevCommand } from './commands/dev.ts';
 import { addGrantCommands } from './commands/grant.ts';
 import { addKillCommands } from './commands/kill.ts';
 import { addLeaseCommands } from './commands/lease.ts';
+import { addServiceCommands } from './commands/service.ts';
 import { addStatusCommands } from './commands/status.ts';
 import { addTenantCommands } from './commands/tenant.ts';
 
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   addLeaseCommands(program);
   addKillCommands(program);
   addAuditCommands(program);
+  addServiceCommands(program);
   addStatusCommands(program);
   addCompletionCommand(program);
   silence(program);

@@ -1,19 +1,22 @@
-import type { DestinationResource, InjectionResource } from '@leasehold/contract/admin';
+import type { DestinationResource } from '@leasehold/contract/admin';
 import { checkValue } from '@leasehold/core';
 import type { Command } from 'commander';
 import { allPages, type CommonFlags, operate, repeatable, tenantVerb, waitFlag, yesFlag } from '../command.ts';
 import { confirm } from '../input/confirm.ts';
 import { credentialDraft, type DraftFlags } from '../input/credential-draft.ts';
 import { readValue } from '../input/value.ts';
+import { injectionText } from '../output/injection-text.ts';
 import { shortDuration, shortTime } from '../output/times.ts';
 import { reportChange } from '../wait.ts';
 
 export function addCredentialCommands(program: Command): void {
   const noun = program.command('credential').description('secrets, and where and how they may be used');
   tenantVerb(noun, 'add <name>', 'store a credential; the value comes on standard input, from --value-file, or at a prompt')
+    .option('--service <name>', 'a template for all of this: leasehold service list; what is given besides goes before it')
+    .option('--set <name=value>', 'fills in what the template leaves open, such as subdomain=acme; repeatable', repeatable)
     .option('--destination <url>', 'https://host[:port][/path] it may go to; repeatable', repeatable)
     .option('--header <"Name: template">', "put it into a header, such as 'Authorization: Bearer {value}'")
-    .option('--basic <user>', 'basic auth with this user name')
+    .option('--basic <user>', 'basic auth with this user name; "{value}:" makes the value the user name')
     .option('--query <name>', 'put it into this query parameter')
     .option('--path-segment <template>', "put it into a path segment, such as 'bot{value}'")
     .option('--replace <places>', 'put it where its placeholder stands: some of header,query,path,body')
@@ -29,7 +32,7 @@ export function addCredentialCommands(program: Command): void {
     .option('--ca <file>', 'CA certificate (PEM) of the destination, in place of the system’s')
     .option('--private <cidr>', 'private address range the destination may resolve to; repeatable', repeatable)
     .option('--max-ttl <duration>', 'longest lease', '1h')
-    .option('--type <type>', 'api_key, oauth_token, db_password, service_account or basic', 'api_key')
+    .option('--type <type>', 'api_key, oauth_token, db_password, service_account or basic (default: api_key, or the template’s)')
     .option('--value-file <file>', 'file with the value')
     .action((name: string, flags: CommonFlags & DraftFlags & { valueFile?: string }) => add(name, flags));
   tenantVerb(noun, 'list', 'all credentials, without their values').action((flags: CommonFlags) => list(flags));
@@ -113,7 +116,7 @@ async function show(name: string, flags: CommonFlags): Promise<void> {
         'destination',
         [urlOf(each), ...each.methods, ...each.path_prefixes].join(' '),
       ]),
-      ['injection', howOf(found.injection)],
+      ['injection', injectionText(found.injection)],
       ['placeholder', found.placeholder],
       ...found.environment.map((each): [string, string] => ['environment', `${each.name}=${each.value}`]),
       ['service', found.service],
@@ -122,21 +125,6 @@ async function show(name: string, flags: CommonFlags): Promise<void> {
       ['updated', shortTime(found.updated_at)],
     ]);
   });
-}
-
-function howOf(injection: InjectionResource): string {
-  switch (injection.kind) {
-    case 'header':
-      return `header ${injection.name}: ${injection.template}`;
-    case 'basic':
-      return `basic auth as ${injection.username}`;
-    case 'query':
-      return `query parameter ${injection.name}`;
-    case 'path':
-      return `path segment ${injection.template}`;
-    case 'placeholder':
-      return `in the place of the placeholder, in ${injection.in.join(', ')}`;
-  }
 }
 
 async function rotate(name: string, flags: CommonFlags & { readonly valueFile?: string }): Promise<void> {

@@ -43,6 +43,7 @@ describe('a credential from flags', () => {
       injection: { kind: 'header', name: 'Authorization', template: 'Bearer {value}' },
       placeholder: null,
       environment: [],
+      service: null,
       max_ttl_ms: 600_000,
     });
   });
@@ -103,5 +104,74 @@ describe('a credential from flags', () => {
     ['a header that frames the message', { header: 'Host: {value}' }],
   ])('%s is refused', async (_, more) => {
     await problemsOf('api', more);
+  });
+});
+
+describe('a credential from a template', () => {
+  const desk = { service: 'zendesk', set: ['subdomain=acme', 'email=me@acme.example'], maxTtl: '1h' };
+  const open = { methods: [], path_prefixes: [], ca_pem: null, private_cidrs: [], body: null };
+
+  test('is all that the template says, with what was set', async () => {
+    expect(await credentialDraft('desk', desk)).toEqual({
+      name: 'desk',
+      type: 'basic',
+      destinations: [{ url: 'https://acme.zendesk.com/api', ...open }],
+      injection: { kind: 'basic', username: 'me@acme.example/token' },
+      placeholder: '{random}',
+      environment: [
+        { name: 'ZENDESK_SUBDOMAIN', value: 'acme' },
+        { name: 'ZENDESK_EMAIL', value: 'me@acme.example' },
+        { name: 'ZENDESK_API_TOKEN', value: '{placeholder}' },
+      ],
+      service: 'zendesk',
+      max_ttl_ms: 3_600_000,
+    });
+  });
+
+  test('what a flag says goes before what the template says', async () => {
+    const flagged = await credentialDraft('desk', {
+      ...desk,
+      destination: ['https://desk.example.com'],
+      header: 'X-Key: {value}',
+      placeholder: 'pk-{random}',
+      env: ['ZENDESK_EMAIL=other@acme.example'],
+      type: 'api_key',
+    });
+    expect(flagged).toMatchObject({
+      type: 'api_key',
+      destinations: [{ url: 'https://desk.example.com' }],
+      injection: { kind: 'header', name: 'X-Key', template: '{value}' },
+      placeholder: 'pk-{random}',
+      service: 'zendesk',
+    });
+    expect(flagged.environment?.map(({ name, value }) => `${name}=${value}`)).toEqual([
+      'ZENDESK_SUBDOMAIN=acme',
+      'ZENDESK_API_TOKEN={placeholder}',
+      'ZENDESK_EMAIL=other@acme.example',
+    ]);
+  });
+
+  test('paths that are given narrow the template’s own', async () => {
+    const { destinations } = await credentialDraft('desk', { ...desk, path: ['/api/v2/tickets'] });
+    expect(destinations).toEqual([{ url: 'https://acme.zendesk.com', ...open, path_prefixes: ['/api/v2/tickets'] }]);
+  });
+
+  test('bodies are looked into no longer when a flag puts the value somewhere else', async () => {
+    expect((await credentialDraft('m', { service: 'mandrill', maxTtl: '1h' })).destinations).toMatchObject([{ body: 'json' }]);
+    const moved = await credentialDraft('m', { service: 'mandrill', maxTtl: '1h', header: 'X-Key: {value}' });
+    expect(moved.destinations).toMatchObject([{ body: null }]);
+  });
+
+  test.each([
+    ['an unknown service', { service: 'sk-secret' }, 'leasehold service list'],
+    ['a variable that is missing', { service: 'zendesk', set: ['subdomain=acme'] }, '--set email='],
+    ['a variable that is set twice', { ...desk, set: ['subdomain=a', 'subdomain=b'] }, 'twice'],
+    ['a variable without a value', { ...desk, set: ['sk-secret'] }, '--set wants a name and a value'],
+    ['a variable without a service', { set: ['subdomain=a'], header: 'X-Key: {value}' }, '--service'],
+    ['two ways for the value', { ...desk, header: 'X-Key: {value}', query: 'key' }, 'exactly one of'],
+  ])('%s is named, and no secret that strayed', async (_, flagged, text) => {
+    const thrown: unknown = await credentialDraft('desk', { maxTtl: '1h', ...flagged }).catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ message: expect.stringContaining(text) });
+    expect(thrown).toMatchObject({ message: expect.not.stringContaining('secret') });
   });
 });

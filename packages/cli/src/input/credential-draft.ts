@@ -10,10 +10,12 @@ import {
   parseDestination,
   parseDuration,
 } from '@leasehold/core';
+import type { FilledTemplate } from '@leasehold/services';
 import { type InjectionFlags, injectionOf } from './injection.ts';
+import { filledService, type ServiceFlags } from './service-flags.ts';
 
 /** The flags of `credential add` that say what the credential is. */
-export interface DraftFlags extends InjectionFlags {
+export interface DraftFlags extends InjectionFlags, ServiceFlags {
   readonly destination?: readonly string[];
   readonly placeholder?: string;
   readonly env?: readonly string[];
@@ -23,14 +25,14 @@ export interface DraftFlags extends InjectionFlags {
   readonly ca?: string;
   readonly private?: readonly string[];
   readonly maxTtl: string;
-  readonly type: string;
+  readonly type?: string;
 }
 
 export type CredentialDraft = Omit<AddCredentialRequest, 'value'>;
 
 const types = ['api_key', 'oauth_token', 'db_password', 'service_account', 'basic'] as const;
 
-/** Everything of a credential but its value. Throws one AppError `invalid_argument` that lists every problem. */
+/** Everything of a credential but its value: what the flags say, else what the template says. Throws one AppError `invalid_argument` that lists every problem. */
 export async function credentialDraft(name: string, flags: DraftFlags): Promise<CredentialDraft> {
   const problems: string[] = [];
   const parts = <T>(part: () => T): T | undefined => {
@@ -45,26 +47,43 @@ export async function credentialDraft(name: string, flags: DraftFlags): Promise<
   // Not quoted: it may be the value, typed where the name belongs.
   if (!isName(name))
     problems.push('the name is none: use lower-case letters, digits and "-", at most 63, beginning with a letter or digit.');
-  const injection = parts(() => injectionOf(flags));
+  const template = await filledService(flags);
+  const injection = parts(() => injectionOf(flags, template?.injection));
   const caPem = flags.ca === undefined ? null : await readCa(flags.ca, problems);
-  if ((flags.destination ?? []).length === 0) problems.push('a destination is missing: --destination https://api.example.com');
-  const destinations = (flags.destination ?? []).flatMap((url) => parts(() => destinationOf(url, flags, caPem)) ?? []);
-  const environment = parts(() => environmentOf(flags.env ?? []));
+  const places = placesOf(flags, template, injection?.kind === 'placeholder');
+  if (places.length === 0) problems.push('a destination is missing: --destination https://api.example.com');
+  const destinations = places.flatMap((place) => parts(() => destinationOf(place, flags, caPem)) ?? []);
+  const environment = parts(() => environmentOf(flags.env ?? [], template));
   const maxTtlMs = parseDuration(flags.maxTtl);
   if (maxTtlMs === undefined) problems.push(`--max-ttl "${flags.maxTtl}" is no duration: write it as 10m or 1h.`);
-  const type = types.find((each) => each === flags.type);
-  if (type === undefined) problems.push(`--type "${flags.type}" is none of ${types.join(', ')}.`);
-  const { placeholder } = flags;
+  const { placeholder = template?.placeholder, type: typeText = template?.type ?? 'api_key' } = flags;
+  const type = types.find((each) => each === typeText);
+  if (type === undefined) problems.push(`--type "${typeText}" is none of ${types.join(', ')}.`);
   if (injection !== undefined && environment !== undefined)
     parts(() => checkPlaceholder({ injection, environment, placeholder, destinations: destinations.map(bodyOf) }));
   if (problems.length > 0 || injection === undefined || environment === undefined || maxTtlMs === undefined || type === undefined)
     throw new AppError('invalid_argument', `The credential is not described well:\n${[...new Set(problems)].join('\n')}`);
-  return { name, type, destinations, injection, placeholder: placeholder ?? null, environment, max_ttl_ms: maxTtlMs };
+  const service = template?.service ?? null;
+  return { name, type, destinations, injection, placeholder: placeholder ?? null, environment, service, max_ttl_ms: maxTtlMs };
+}
+
+interface Place {
+  readonly url: string;
+  readonly body: string | undefined;
+}
+
+function placesOf({ destination, path, body }: DraftFlags, template: FilledTemplate | undefined, isReplaced: boolean): readonly Place[] {
+  if (destination !== undefined || template === undefined) return (destination ?? []).map((url) => ({ url, body }));
+  return template.destinations.map((each) => ({
+    // Paths that are given narrow the template's own: beside them they would widen it.
+    url: path === undefined ? each.url : each.url.replace(/^(https?:\/\/[^/]+).*$/, '$1'),
+    body: body ?? (isReplaced ? each.body : undefined),
+  }));
 }
 
 function destinationOf(
-  url: string,
-  { method = [], path = [], private: cidrs = [], body }: DraftFlags,
+  { url, body }: Place,
+  { method = [], path = [], private: cidrs = [] }: DraftFlags,
   caPem: string | null,
 ): AddCredentialRequest['destinations'][number] {
   const methods = method.map((each) => each.toUpperCase());
@@ -79,11 +98,14 @@ function bodyOf({ body }: AddCredentialRequest['destinations'][number]): { reado
   return { body: body ?? undefined };
 }
 
-function environmentOf(variables: readonly string[]): NonNullable<AddCredentialRequest['environment']> {
-  const environment = variables.map((text) => {
+/** The template's variables, but for those that a flag names. */
+function environmentOf(texts: readonly string[], template: FilledTemplate | undefined): NonNullable<AddCredentialRequest['environment']> {
+  const given = texts.map((text) => {
     const equals = text.indexOf('=');
     return { name: text.slice(0, Math.max(equals, 0)), value: text.slice(equals + 1) };
   });
+  const kept = (template?.environment ?? []).filter(({ name }) => !given.some((each) => each.name === name));
+  const environment = [...kept, ...given];
   checkEnvironment(environment);
   return environment;
 }

@@ -1,5 +1,5 @@
 import type { InjectionResource } from '@leasehold/contract/admin';
-import { AppError, checkInjection, placeholderPlaces } from '@leasehold/core';
+import { AppError, checkInjection, type Injection, placeholderPlaces } from '@leasehold/core';
 
 /** The flags that say how the value goes on the wire. */
 export interface InjectionFlags {
@@ -10,15 +10,19 @@ export interface InjectionFlags {
   readonly replace?: string;
 }
 
-/** Throws AppError `invalid_argument`. */
-export function injectionOf({ header, basic, query, pathSegment, replace }: InjectionFlags): InjectionResource {
-  const [injection, ...more] = [
+/** What the flags say, else what the template says. Throws AppError `invalid_argument`. */
+export function injectionOf(
+  { header, basic, query, pathSegment, replace }: InjectionFlags,
+  ofTemplate: Injection | undefined,
+): InjectionResource {
+  const given = [
     ...(header === undefined ? [] : [headerInjection(header)]),
     ...(basic === undefined ? [] : [{ kind: 'basic' as const, username: basic }]),
     ...(query === undefined ? [] : [{ kind: 'query' as const, name: query }]),
     ...(pathSegment === undefined ? [] : [{ kind: 'path' as const, template: pathSegment }]),
     ...(replace === undefined ? [] : [{ kind: 'placeholder' as const, in: replace.split(',').map(placeOf) }]),
   ];
+  const [injection = ofTemplate === undefined ? undefined : resourceOf(ofTemplate), ...more] = given;
   if (injection === undefined || more.length > 0) {
     throw new AppError(
       'invalid_argument',
@@ -27,6 +31,10 @@ export function injectionOf({ header, basic, query, pathSegment, replace }: Inje
   }
   checkInjection(injection);
   return injection;
+}
+
+function resourceOf(injection: Injection): InjectionResource {
+  return injection.kind === 'placeholder' ? { ...injection, in: [...injection.in] } : injection;
 }
 
 function headerInjection(text: string): InjectionResource {

@@ -1,0 +1,3 @@
+export * from './catalogue.ts';
+export * from './fill-template.ts';
+export * from './service-template.ts';

@@ -12,7 +12,7 @@ const targets: Target[] = [];
 const service: AgentService = {
   handle: ({ target }, reply) => {
     targets.push(target);
-    reply.start(204, []);
+    reply.start(204, [], true);
     reply.end([]);
     return { drained: () => undefined, stalled: () => undefined, abandoned: () => undefined };
   },

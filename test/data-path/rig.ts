@@ -1,7 +1,7 @@
 import { AppError, type Destination, type Instant, parseDestination, type Route, Secret } from '@leasehold/core';
 import { systemClock } from '@leasehold/runtime';
 import { type ProxyOptions, startProxy } from '../../packages/sidecar/src/adapters/proxy/listener.ts';
-import { createUndiciUpstream, type UndiciUpstreamOptions } from '../../packages/sidecar/src/adapters/upstream/undici-upstream.ts';
+import { createUpstream, type UpstreamOptions } from '../../packages/sidecar/src/adapters/upstream/upstream.ts';
 import { type AgentServiceOptions, createAgentService } from '../../packages/sidecar/src/app/agent-service.ts';
 import { createKeptConnections } from '../../packages/sidecar/src/app/kept-connections.ts';
 import type { LeaseEntry } from '../../packages/sidecar/src/domain/lease-entry.ts';
@@ -41,7 +41,7 @@ export interface ScriptedLeases extends Leases {
 
 export interface DataPathChanges {
   readonly proxy?: Partial<ProxyOptions>;
-  readonly upstream?: Partial<UndiciUpstreamOptions>;
+  readonly upstream?: Partial<UpstreamOptions>;
   readonly service?: Partial<AgentServiceOptions>;
 }
 
@@ -54,7 +54,7 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
   const names = new Map<string, (readonly string[])[]>();
   const leases = createScriptedLeases();
   let routes: readonly Route[] = [];
-  const upstream = createUndiciUpstream({
+  const upstream = createUpstream({
     resolve: (host, callback) => {
       const lists = names.get(host) ?? [['127.0.0.1']];
       const addresses = lists.length > 1 ? lists.shift() : lists[0];
@@ -68,6 +68,7 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
     waitMs: 5_000,
     headersTimeoutMs: 5_000,
     idleConnectionMs: 5_000,
+    halfOpenMs: 5_000,
     ...changes.upstream,
   });
   const metrics = { exchanged: (result: string) => results.push(result), upstreamTook: () => undefined };

@@ -4,7 +4,7 @@ import type { BrokerLink } from './adapters/broker/channel.ts';
 import { createGrpcBroker } from './adapters/broker/grpc-broker.ts';
 import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { resolveBySystem } from './adapters/upstream/connect.ts';
-import { createUndiciUpstream } from './adapters/upstream/undici-upstream.ts';
+import { createUpstream } from './adapters/upstream/upstream.ts';
 import { createAgentService } from './app/agent-service.ts';
 import { createKeptConnections } from './app/kept-connections.ts';
 import { createLeaseCache } from './app/lease-cache.ts';
@@ -43,6 +43,8 @@ const backoff = { firstMs: 100, maxMs: 5_000 };
 const idlePoolMs = 300_000;
 const maxPools = 1_000;
 const maxKeptConnections = 10_000;
+/** How long a vendor may go on after an agent has ended its side of a WebSocket. */
+const halfOpenMs = 30_000;
 
 export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal): AgentPlane {
   const { settings, metrics, log } = options;
@@ -82,7 +84,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     onEvent: observeFollower(metrics, log),
   });
   const useLog = createUseLog({ broker, clock, random, windowMs: 1_000, maxUnsent: 60, retry: backoff, onEvent: observeUseReports(log) });
-  const upstream = createUndiciUpstream({
+  const upstream = createUpstream({
     resolve: resolveBySystem,
     timeoutMs: settings['upstream-connect-timeout'],
     connectionsPerPool: settings['upstream-connections'],
@@ -92,6 +94,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     waitMs: 30_000,
     idleConnectionMs: 30_000,
     headersTimeoutMs: settings['upstream-headers-timeout'],
+    halfOpenMs,
   });
   const kept = createKeptConnections({ max: maxKeptConnections });
   const service = createAgentService({

@@ -6,7 +6,7 @@ import { createRegistry, systemClock } from '@leasehold/runtime';
 import { createSidecarMetrics } from '../../../packages/sidecar/src/adapters/metrics/sidecar-metrics.ts';
 import { startProxy } from '../../../packages/sidecar/src/adapters/proxy/listener.ts';
 import { resolveBySystem } from '../../../packages/sidecar/src/adapters/upstream/connect.ts';
-import { createUndiciUpstream } from '../../../packages/sidecar/src/adapters/upstream/undici-upstream.ts';
+import { createUpstream } from '../../../packages/sidecar/src/adapters/upstream/upstream.ts';
 import { createAgentService } from '../../../packages/sidecar/src/app/agent-service.ts';
 import { createKeptConnections } from '../../../packages/sidecar/src/app/kept-connections.ts';
 import { createLeaseCache } from '../../../packages/sidecar/src/app/lease-cache.ts';
@@ -107,7 +107,7 @@ const follower = createRevocationFollower({
   onEvent: () => undefined,
 });
 const useLog = createUseLog({ broker, clock, random, windowMs: 1_000, maxUnsent: 60, retry: backoff, onEvent: () => undefined });
-const upstream = createUndiciUpstream({
+const upstream = createUpstream({
   resolve: resolveBySystem,
   timeoutMs: 10_000,
   connectionsPerPool: 64,
@@ -116,6 +116,7 @@ const upstream = createUndiciUpstream({
   maxWaiting: 1_000,
   waitMs: 30_000,
   idleConnectionMs: 30_000,
+  halfOpenMs: 30_000,
   headersTimeoutMs: 600_000,
 });
 const kept = createKeptConnections({ max: 10_000 });

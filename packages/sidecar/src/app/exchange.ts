@@ -3,6 +3,7 @@ import { inject } from '../domain/inject.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
 import type { Routed } from '../domain/route.ts';
 import { createScrubber, type Scrubber, scrubHeaders } from '../domain/scrub.ts';
+import { createFrameScrubber } from '../domain/scrub-frames.ts';
 import type { AgentReply, AgentRequest, ExchangeControl } from '../ports/agent-exchange.ts';
 import type { Leases } from '../ports/leases.ts';
 import type { OutgoingExchange, Upstream, UpstreamEvents } from '../ports/upstream.ts';
@@ -22,6 +23,9 @@ export interface ExchangeDeps {
   readonly clock: Clock;
   readonly metrics: ExchangeMetrics;
 }
+
+/** The answer behind which a WebSocket's frames follow. */
+const switchingProtocols = 101;
 
 /** nginx's status for an agent that left before it was answered: for records, never sent. */
 export const agentGoneStatus = 499;
@@ -66,17 +70,16 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
   /** Throws AppError `bad_request` before anything was sent. */
   send(): void {
     const { destination, host, route } = this.#matched;
-    const { target, rawHeaders, contentLength, body } = this.#request;
+    const { protocol, target, rawHeaders, contentLength, body } = this.#request;
     const { headers, path } = inject(rawHeaders, this.#request.path, this.#loan.prepared, hostOf(destination, host));
     if (contentLength !== undefined) headers.push('content-length', contentLength);
     // Held before it is sent: a revocation between here and the last gate finds it.
     this.#letGo = this.#deps.leases.hold(this.#entry, { isStreaming: () => this.#hasLeft, cut: (why) => this.#stop(why) });
     if (body !== undefined) this.#reply.wantBody();
-    const outgoing = this.#deps.upstream.send(
-      { credentialId: route.credentialId, version: this.#entry.version, destination, host, method: target.method, path, headers, body },
-      this,
-    );
-    this.#outgoing = outgoing;
+    const { version } = this.#entry;
+    const { credentialId } = route;
+    const { method } = target;
+    this.#outgoing = this.#deps.upstream.send({ protocol, credentialId, version, destination, host, method, path, headers, body }, this);
   }
 
   refusal(): AppError | undefined {
@@ -93,11 +96,12 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
     this.#reply.inform(status, headers);
   }
 
-  head(status: number, headers: string[]): void {
+  head(status: number, headers: string[], isWhole: boolean): void {
     if (this.#isOver) return;
     scrubHeaders(headers, this.#loan.forms);
-    this.#reply.start(status, headers);
+    this.#reply.start(status, headers, isWhole);
     this.#status = status;
+    if (status === switchingProtocols) this.#scrubber = createFrameScrubber(this.#loan.forms);
   }
 
   data(chunk: Buffer): void {

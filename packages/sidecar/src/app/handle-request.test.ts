@@ -37,7 +37,10 @@ function createRig() {
     ask(changes: Partial<AgentRequest> = {}): ExchangeControl {
       rig.isReplyStarted = false;
       const target = { way: 'base-url', credentialName: 'api', method: 'GET', path: '/x' } as const;
-      return handle({ target, path: '/x?q=1', rawHeaders: [], body: undefined, contentLength: undefined, ...changes }, reply);
+      return handle(
+        { protocol: 'http/1.1', target, path: '/x?q=1', rawHeaders: [], body: undefined, contentLength: undefined, ...changes },
+        reply,
+      );
     },
   };
   const reply: AgentReply = {
@@ -156,7 +159,7 @@ describe('with a lease in hand', () => {
   test('the record names lease, authority and path, never the query', () => {
     rig.ask();
     rig.sent[0]?.on.left();
-    rig.sent[0]?.on.head(200, []);
+    rig.sent[0]?.on.head(200, [], false);
     rig.sent[0]?.on.end([]);
     expect(rig.uses).toEqual([
       {
@@ -174,7 +177,7 @@ describe('with a lease in hand', () => {
   test('an agent that is full holds the upstream back, until there is room', () => {
     const control = rig.ask();
     rig.isFull = true;
-    rig.sent[0]?.on.head(200, []);
+    rig.sent[0]?.on.head(200, [], false);
     rig.sent[0]?.on.data(Buffer.from('x'));
     control.drained();
     expect(rig.told).toEqual(['started 200', 'wrote x', 'paused', 'resumed']);
@@ -256,7 +259,7 @@ type Step = (on: UpstreamEvents, control: ExchangeControl, held: InFlight | unde
 const steps: Readonly<Record<string, Step>> = {
   left: (on) => on.left(),
   informed: (on) => on.informed(103, []),
-  head: (on) => on.head(200, []),
+  head: (on) => on.head(200, [], false),
   data: (on) => on.data(Buffer.from('some of the body')),
   half: (on) => on.data(Buffer.from(value.slice(0, 10))),
   end: (on) => on.end([]),

@@ -66,7 +66,10 @@ const overrides = [
 /** Written anew from what was parsed. */
 const rebuilt = ['host', 'content-length', 'accept-encoding', 'expect'];
 
-const stripped: ReadonlySet<string> = new Set([...credentialHeaders, ...hopByHop, ...overrides, ...rebuilt]);
+/** What would have the vendor code its messages in a way that can't be searched for the secret (INV-10): no WebSocket extension is agreed on, no message compressed. */
+const messageCodings = ['sec-websocket-extensions', 'grpc-accept-encoding', 'connect-accept-encoding'];
+
+const stripped: ReadonlySet<string> = new Set([...credentialHeaders, ...hopByHop, ...overrides, ...rebuilt, ...messageCodings]);
 
 /** Whether a header of the agent's ends here, by its name in lower case, with dashes for underscores. */
 export function isStripped(lowerName: string): boolean {

@@ -1,14 +1,18 @@
 import type { AppError } from '@leasehold/core';
 import type { Target } from '../domain/route.ts';
 
+/** What an exchange is carried by: a message each way; a stream of HTTP/2; or, once the vendor has agreed, WebSocket frames both ways. */
+export type Protocol = 'http/1.1' | 'h2' | 'websocket';
+
 /** A request as an agent made it, whichever way it came in. */
 export interface AgentRequest {
+  readonly protocol: Protocol;
   readonly target: Target;
   /** With query. */
   readonly path: string;
   /** Flat, letter case and duplicates kept. */
   readonly rawHeaders: readonly string[];
-  /** Undefined when there is none. */
+  /** Undefined when there is none. Of a WebSocket: all that follows the handshake, not to be read before the vendor has agreed. */
   readonly body: AsyncIterable<Uint8Array> | undefined;
   readonly contentLength: string | undefined;
 }
@@ -21,8 +25,11 @@ export interface AgentReply {
   wantBody(): void;
   /** An interim answer, such as 103. Only before `start`. */
   inform(status: number, headers: string[]): void;
-  /** Throws when a header can't be written as it is; then nothing was. */
-  start(status: number, headers: string[]): void;
+  /**
+   * `isWhole`: neither body nor trailers follow. After 101, which only a WebSocket is answered, `write` and `end` carry frames.
+   * Throws when a header can't be written as it is; then nothing was.
+   */
+  start(status: number, headers: string[], isWhole: boolean): void;
   /** False: stop until `drained` is called. */
   write(chunk: Buffer): boolean;
   end(trailers: string[]): void;

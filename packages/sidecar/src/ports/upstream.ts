@@ -1,6 +1,7 @@
 import type { AppError, Destination } from '@leasehold/core';
+import type { Protocol } from './agent-exchange.ts';
 
-/** The vendor's side of an exchange. One implementation speaks HTTP/1.1 by undici; tests bring another. */
+/** The vendor's side of an exchange. One implementation for each protocol; tests bring another. */
 export interface Upstream {
   /** Sends one request and calls `on` until `end` or `failed`, which come exactly once and last, perhaps before `send` returns. Never throws. */
   send(request: OutgoingRequest, on: UpstreamEvents): OutgoingExchange;
@@ -9,6 +10,7 @@ export interface Upstream {
 }
 
 export interface OutgoingRequest {
+  readonly protocol: Protocol;
   /** Connections are shared only among requests that are alike in credential, version, destination and host (THREATS 40). */
   readonly credentialId: string;
   readonly version: number;
@@ -40,8 +42,11 @@ export interface UpstreamEvents {
   left(): void;
   /** An answer before the answer (RFC 9110 section 15.2), never 100 or 101. Headers as in `head`. */
   informed(status: number, headers: string[]): void;
-  /** Headers flat and without hop-by-hop ones. The body is identity-coded, whatever the upstream chose. */
-  head(status: number, headers: string[]): void;
+  /**
+   * Headers flat and without hop-by-hop ones. The body is identity-coded, whatever the upstream chose. 101 comes only to a WebSocket: what follows
+   * are its frames. `isWhole`: neither body nor trailers follow.
+   */
+  head(status: number, headers: string[], isWhole: boolean): void;
   data(chunk: Buffer): void;
   /** The body is whole. Trailers flat, often none. */
   end(trailers: string[]): void;

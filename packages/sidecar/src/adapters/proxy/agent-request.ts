@@ -26,11 +26,11 @@ export function readAgentRequest(incoming: IncomingMessage, inbound: Inbound): A
     mustBeOurs(host, inbound.ownPort);
     const { credentialName, path } = splitBaseUrl(url);
     const target = { way: 'base-url', credentialName, method, path: checkPath(path) } as const;
-    return { target, path, rawHeaders, body, contentLength };
+    return { protocol: 'http/1.1', target, path, rawHeaders, body, contentLength };
   }
   const { path, ...authority } = readAuthority(url, host, inbound);
   const target = { way: 'proxy', ...authority, method, path: checkPath(path) } as const;
-  return { target, path, rawHeaders, body, contentLength };
+  return { protocol: 'http/1.1', target, path, rawHeaders, body, contentLength };
 }
 
 /** Of a request that names one: by its target, by its Host, by the tunnel that it is in. */

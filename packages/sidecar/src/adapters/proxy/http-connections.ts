@@ -6,6 +6,7 @@ import { createAnswerBatch } from './answer-batch.ts';
 import { type ServeOptions, serveHttpExchange } from './http-exchange.ts';
 import type { Inbound } from './inbound.ts';
 import { refusalBytes } from './refusal.ts';
+import { serveUpgrade } from './upgrade.ts';
 
 export interface HttpConnectionsOptions {
   /** Whose request this is: asked for each one that is not in a tunnel, where it is settled. Throws AppError `identity_missing` or `identity_invalid`. */
@@ -75,7 +76,7 @@ export function createHttpConnections({ serviceFor, onRefused, headTimeoutMs, bo
     refuse(socket, error);
   };
   server.on('connect', (_, socket) => refuseUncounted(socket, connectUnsupported()));
-  server.on('upgrade', (_, socket) => refuseUncounted(socket, upgradeUnsupported()));
+  server.on('upgrade', (incoming, socket, head) => serveUpgrade(serving, inboundOf(socket), incoming, incoming.socket, head));
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
     const inProgress = responseOn(socket);
     // In the middle of an answer there is no place for another.
@@ -118,8 +119,4 @@ function connectUnsupported(): AppError {
     'unsupported',
     'CONNECT is not served here. Use an http:// URL with the proxy (it goes on over TLS), or the base URL http://127.0.0.1:PORT/<credential>/…',
   );
-}
-
-function upgradeUnsupported(): AppError {
-  return new AppError('unsupported', 'WebSocket upgrades are not served here. Use plain HTTP.');
 }

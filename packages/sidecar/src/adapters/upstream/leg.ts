@@ -1,0 +1,83 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+
+/** Sees bytes in the very tick in which they go to the connection. Throws to stop them: then nothing of them leaves, and the connection ends. */
+export type Pass = (chunk: Buffer) => void;
+
+/**
+ * A dialled connection in the hands of a client that has queues of its own: whatever it holds back, `pass` is asked where the bytes really leave.
+ * Writable calls `_write` only once the connection has taken what came before, so there is nothing behind it (INV-2, INV-3, INV-5, INV-7).
+ */
+export class Leg extends Duplex {
+  readonly #socket: Socket;
+  readonly #pass: Pass;
+
+  constructor(socket: Socket, pass: Pass) {
+    super({ allowHalfOpen: true });
+    this.#socket = socket;
+    this.#pass = pass;
+    socket.on('data', (chunk) => {
+      if (!this.push(chunk)) socket.pause();
+    });
+    socket.on('end', () => this.push(null));
+    socket.on('error', (error) => this.destroy(error));
+    socket.on('close', () => this.destroy());
+  }
+
+  // What clients set on their sockets is the dialler's to decide.
+  setTimeout(): this {
+    return this;
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  setKeepAlive(): this {
+    return this;
+  }
+
+  ref(): this {
+    this.#socket.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#socket.unref();
+    return this;
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (!this.#mayLeave([chunk], done)) return;
+    this.#socket.write(chunk, done);
+  }
+
+  override _writev(parts: { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    const chunks = parts.map(({ chunk }) => chunk);
+    if (!this.#mayLeave(chunks, done)) return;
+    this.#socket.write(Buffer.concat(chunks), done);
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket.destroy();
+    done(error);
+  }
+
+  #mayLeave(chunks: readonly Buffer[], done: (error: Error) => void): boolean {
+    try {
+      for (const chunk of chunks) this.#pass(chunk);
+      return true;
+    } catch (why) {
+      done(why instanceof Error ? why : new Error('stopped', { cause: why }));
+      return false;
+    }
+  }
+}

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface RunningService {
@@ -9,13 +10,15 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-/** One of our programs as a child. Throws with its own message when it refuses to start. */
-export async function startService(name: 'broker' | 'sidecar', args: readonly string[]): Promise<RunningService> {
+/** One of our programs as a child, its log in `logFile`. Throws with its own message when it refuses to start. */
+export async function startService(name: 'broker' | 'sidecar', args: readonly string[], logFile?: string): Promise<RunningService> {
   const main = join(import.meta.dirname, '..', '..', 'packages', name, 'src', 'main.ts');
+  const log = logFile === undefined ? undefined : await open(logFile, 'a');
   const child = fork(main, [...args], {
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    stdio: ['ignore', 'ignore', log?.fd ?? 'ignore', 'ipc'],
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
+  await log?.close();
   const gone = once(child, 'exit');
   const [said] = await once(child, 'message');
   if (said.failed !== undefined) {

@@ -6,8 +6,10 @@ import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { resolveBySystem } from './adapters/upstream/connect.ts';
 import { createUpstream } from './adapters/upstream/upstream.ts';
 import { createAgentService } from './app/agent-service.ts';
+import type { ExchangeMetrics } from './app/exchange.ts';
 import { createKeptConnections } from './app/kept-connections.ts';
 import { createLeaseCache } from './app/lease-cache.ts';
+import { limitInFlight } from './app/limit-in-flight.ts';
 import { createRevocationFollower } from './app/revocation-follower.ts';
 import { createRouteTable } from './app/route-table.ts';
 import { createStanding } from './app/standing.ts';
@@ -23,7 +25,25 @@ export interface AgentPlaneOptions {
   readonly instanceName: string;
   readonly settings: SidecarSettings;
   readonly metrics: SidecarMetrics;
+  readonly exchangeMetrics: ExchangeMetrics;
   readonly log: Logger;
+  readonly limits: AgentLimits;
+  /** The broker does not take the agent token: each time that it says so. */
+  readonly onIdentityRefused: () => void;
+}
+
+/** What one agent may take of this process. */
+export interface AgentLimits {
+  /** Requests and streams under its leases; undefined: as many as come. */
+  readonly maxInFlight: number | undefined;
+  /** Requests that wait for the broker, for one credential. */
+  readonly maxWaiting: number;
+  /** Connections kept for it beyond a request. */
+  readonly maxKeptConnections: number;
+  /** Origins that it has connections to. */
+  readonly maxPools: number;
+  /** Use batches kept for an absent broker. */
+  readonly maxUnsentUseBatches: number;
 }
 
 /** All that belongs to one agent: its session, what it has borrowed, its routes, rates and connections. No two agents share any of it (THREATS 40). */
@@ -31,8 +51,11 @@ export interface AgentPlane {
   readonly service: AgentService;
   /** What keeps it from working now; undefined when it is in step and knows its routes. */
   trouble(): string | undefined;
+  /** Resolves once its routes are known, or it is known why not. */
+  readonly settled: Promise<void>;
   readonly heldLeases: number;
   readonly inFlight: number;
+  readonly keptConnections: number;
   readonly stalenessMs: number | undefined;
   readonly unsentUseBatches: number;
   /** Resolves when `ended` aborted, leases are given back, and everything is wiped and closed. */
@@ -41,13 +64,13 @@ export interface AgentPlane {
 
 const backoff = { firstMs: 100, maxMs: 5_000 };
 const idlePoolMs = 300_000;
-const maxPools = 1_000;
-const maxKeptConnections = 10_000;
 /** How long a vendor may go on after an agent has ended its side of a WebSocket. */
 const halfOpenMs = 30_000;
+/** Longest wait for a stream's hello, and of a new agent's first request for its routes. */
+const helloTimeoutMs = 3_000;
 
 export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal): AgentPlane {
-  const { settings, metrics, log } = options;
+  const { settings, metrics, log, limits } = options;
   const clock = systemClock;
   const random = Math.random;
   const broker = createGrpcBroker({
@@ -57,38 +80,60 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     instanceName: options.instanceName,
     clock,
     deadlineMs: 2_000,
+    onIdentityRefused: options.onIdentityRefused,
   });
-  const standing = createStanding({ clock, maxWaiters: 1_000 });
+  const standing = createStanding({ clock, maxWaiters: limits.maxWaiting });
   const leases = createLeaseCache({
     broker,
     clock,
     random,
     standing,
     maxEntries: settings['max-leases'],
-    maxWaitersPerCredential: 1_000,
+    maxWaitersPerCredential: limits.maxWaiting,
     pauseAfterFailureMs: 200,
     stepWaitMs: 3_000,
     streamGraceMs: settings['stream-grace'],
     onEvent: observeLeases(metrics, log),
   });
+  const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+  const patience = setTimeout(settle, helloTimeoutMs);
+  patience.unref();
   const routes = createRouteTable();
+  const observe = observeFollower(metrics, log);
   const follower = createRevocationFollower({
     broker,
     clock,
     random,
     backoff,
-    helloTimeoutMs: 3_000,
+    helloTimeoutMs,
     standing,
     holdings: leases,
-    routes,
-    onEvent: observeFollower(metrics, log),
+    routes: {
+      current: routes.current,
+      replace: (next) => {
+        routes.replace(next);
+        settle();
+      },
+    },
+    onEvent: (event) => {
+      observe(event);
+      if (event.kind === 'disconnected') settle();
+    },
   });
-  const useLog = createUseLog({ broker, clock, random, windowMs: 1_000, maxUnsent: 60, retry: backoff, onEvent: observeUseReports(log) });
+  const useLog = createUseLog({
+    broker,
+    clock,
+    random,
+    windowMs: 1_000,
+    maxUnsent: limits.maxUnsentUseBatches,
+    retry: backoff,
+    onEvent: observeUseReports(log),
+  });
   const upstream = createUpstream({
     resolve: resolveBySystem,
     timeoutMs: settings['upstream-connect-timeout'],
     connectionsPerPool: settings['upstream-connections'],
-    maxPools,
+    maxPools: limits.maxPools,
     idlePoolMs,
     maxWaiting: 1_000,
     waitMs: 30_000,
@@ -96,14 +141,14 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     headersTimeoutMs: settings['upstream-headers-timeout'],
     halfOpenMs,
   });
-  const kept = createKeptConnections({ max: maxKeptConnections });
+  const kept = createKeptConnections({ max: limits.maxKeptConnections });
   const service = createAgentService({
-    leases,
+    leases: limits.maxInFlight === undefined ? leases : limitInFlight(leases, limits.maxInFlight),
     routes,
     upstream,
     useLog,
     clock,
-    metrics,
+    metrics: options.exchangeMetrics,
     trouble: () => follower.trouble(clock.now()),
     unmatched: 'refuse',
     kept,
@@ -113,6 +158,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
   const reporting = new AbortController();
   const reported = useLog.run(reporting.signal);
   const closed = follower.run(ended).then(async () => {
+    clearTimeout(patience);
     const released = leases.close();
     kept.close();
     await released;
@@ -135,12 +181,16 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     get inFlight() {
       return leases.inFlight;
     },
+    get keptConnections() {
+      return kept.size;
+    },
     get stalenessMs() {
       return follower.stalenessMs(clock.now());
     },
     get unsentUseBatches() {
       return useLog.unsent;
     },
+    settled,
     closed,
   };
 }

@@ -4,7 +4,11 @@ import { AppError } from '@leasehold/core';
 import { createRegistry, type Logger, readPrivateFile, startOpsServer } from '@leasehold/runtime';
 import { createSidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { startProxy } from './adapters/proxy/listener.ts';
-import { startAgentPlane } from './compose-agent.ts';
+import type { ProxyTls } from './adapters/proxy/proxy-tls.ts';
+import { type AgentPlaneOptions, startAgentPlane } from './compose-agent.ts';
+import { serveGateway } from './compose-gateway.ts';
+import { planSidecar } from './plan-sidecar.ts';
+import type { ServedAgents } from './served-agents.ts';
 import type { SidecarSettings } from './settings.ts';
 
 export interface RunningSidecar {
@@ -14,62 +18,96 @@ export interface RunningSidecar {
   readonly closed: Promise<void>;
 }
 
-/** Picks the implementations and starts them: with `compose-agent.ts` the only place that knows all layers. */
+/** Picks the implementations and starts them: with `compose-agent.ts` and `compose-gateway.ts` the only place that knows all layers. */
 export async function startSidecar(settings: SidecarSettings, log: Logger, ended: AbortSignal): Promise<RunningSidecar> {
-  const given = required(settings);
+  const plan = planSidecar(settings);
   const registry = createRegistry('sidecar');
   const metrics = createSidecarMetrics(registry);
-  const broker = { target: given.broker, caPem: await readCa(given.caFile), serverName: settings['broker-server-name'] };
-  const agentToken = async () => (await readPrivateFile(given.tokenFile)).toString('utf8').trim();
-  // Read once now: a missing or loose file is told at start, not at the first request.
-  await agentToken();
-
-  const instanceName = settings['instance-name'] ?? hostname();
-  const plane = startAgentPlane({ broker, agentToken, instanceName, settings, metrics, log }, ended);
-  metrics.observe({
-    cacheEntries: () => plane.heldLeases,
-    inFlight: () => plane.inFlight,
-    stalenessMs: () => plane.stalenessMs,
-    unsentUseBatches: () => plane.unsentUseBatches,
-  });
+  const broker = { target: plan.broker, caPem: await readCa(plan.brokerCaFile), serverName: settings['broker-server-name'] };
+  const tls = plan.mode === 'gateway' && plan.tls !== undefined ? await readProxyTls(plan.tls) : undefined;
+  const options = { settings, broker, instanceName: settings['instance-name'] ?? hostname(), metrics, log };
+  const agents =
+    plan.mode === 'gateway' ? serveGateway(options, ended) : await serveOneAgent({ ...options, tokenFile: plan.tokenFile }, ended);
+  metrics.observe(agents.gauges);
   const proxy = await startProxy(
-    { host: loopback(settings['proxy-host']), port: settings['proxy-port'], serviceFor: () => plane.service, onRefused: metrics.exchanged },
+    {
+      host: settings['proxy-host'],
+      port: settings['proxy-port'],
+      serviceFor: agents.serviceFor,
+      onRefused: metrics.exchanged,
+      tls,
+      ownNames: plan.mode === 'gateway' ? plan.names : [],
+    },
     ended,
   );
   const ready = async () => {
-    const why = plane.trouble();
+    const why = agents.trouble();
     return why === undefined ? { ready: true } : { ready: false, why };
   };
   const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready }, ended);
-  return { proxyPort: proxy.port, metricsPort: ops.port, closed: plane.closed };
+  return { proxyPort: proxy.port, metricsPort: ops.port, closed: agents.closed };
 }
 
-function required(settings: SidecarSettings): { readonly broker: string; readonly caFile: string; readonly tokenFile: string } {
-  const { broker, 'broker-ca-file': caFile, 'agent-token-file': tokenFile } = settings;
-  const problems = [
-    ...(broker === undefined
-      ? ['--broker is required: host:port of the broker’s gRPC address.']
-      : /^.+:\d{1,5}$/.test(broker)
-        ? []
-        : [`--broker "${broker}" is no host:port.`]),
-    ...(caFile === undefined ? ['--broker-ca-file is required: the CA certificate that the broker wrote.'] : []),
-    ...(tokenFile === undefined ? ['--agent-token-file is required: the token that `leasehold agent add` printed.'] : []),
-  ];
-  if (broker === undefined || caFile === undefined || tokenFile === undefined || problems.length > 0)
-    throw new AppError('invalid_argument', problems.join('\n'));
-  return { broker, caFile, tokenFile };
+interface OneAgentOptions extends Pick<AgentPlaneOptions, 'settings' | 'broker' | 'instanceName' | 'metrics' | 'log'> {
+  readonly tokenFile: string;
 }
 
-async function readCa(path: string): Promise<string> {
-  const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new AppError('invalid_argument', `--broker-ca-file ${path} can't be read. Copy the broker's ca.pem there.`, { cause });
+/** Whoever reaches the proxy is the agent that the sidecar sits beside. */
+async function serveOneAgent({ tokenFile, ...options }: OneAgentOptions, ended: AbortSignal): Promise<ServedAgents> {
+  const agentToken = async () => (await readPrivateFile(tokenFile)).toString('utf8').trim();
+  // Read once now: a missing or loose file is told at start, not at the first request.
+  await agentToken();
+  const plane = startAgentPlane(
+    {
+      ...options,
+      agentToken,
+      exchangeMetrics: options.metrics,
+      limits: { maxInFlight: undefined, maxWaiting: 1_000, maxKeptConnections: 10_000, maxPools: 1_000, maxUnsentUseBatches: 60 },
+      // The file may be about to change: it is read again for the next session.
+      onIdentityRefused: () => undefined,
+    },
+    ended,
+  );
+  return {
+    serviceFor: () => plane.service,
+    gauges: {
+      agents: () => 1,
+      cacheEntries: () => plane.heldLeases,
+      inFlight: () => plane.inFlight,
+      stalenessMs: () => plane.stalenessMs,
+      unsentUseBatches: () => plane.unsentUseBatches,
+    },
+    trouble: plane.trouble,
+    closed: plane.closed,
+  };
+}
+
+async function readProxyTls({
+  certFile,
+  keyFile,
+  clientCaFile,
+}: {
+  certFile: string;
+  keyFile: string;
+  clientCaFile: string | undefined;
+}): Promise<ProxyTls> {
+  return {
+    certPem: await readPem('--proxy-tls-cert-file', certFile),
+    keyPem: await readPrivateFile(keyFile),
+    clientCaPem: clientCaFile === undefined ? undefined : await readPem('--proxy-client-ca-file', clientCaFile),
+  };
+}
+
+async function readPem(setting: string, path: string): Promise<Buffer> {
+  const pem = await readFile(path).catch((cause: unknown) => {
+    throw new AppError('invalid_argument', `${setting} ${path} can't be read. Check that the file exists and that this user may read it.`, {
+      cause,
+    });
   });
-  if (!pem.includes('BEGIN CERTIFICATE')) throw new AppError('invalid_argument', `--broker-ca-file ${path} holds no PEM certificate.`);
+  if (!pem.includes('BEGIN CERTIFICATE')) throw new AppError('invalid_argument', `${setting} ${path} holds no PEM certificate.`);
   return pem;
 }
 
-/** Whoever reaches the proxy borrows as its agent: nobody off this machine may (THREATS 16). */
-function loopback(host: string): string {
-  if (host === '127.0.0.1' || host === '::1') return host;
-  throw new AppError('invalid_argument', `--proxy-host ${host} is not loopback. A sidecar serves its own pod: use 127.0.0.1 or ::1.`);
+async function readCa(path: string): Promise<string> {
+  return (await readPem('--broker-ca-file', path)).toString('utf8');
 }

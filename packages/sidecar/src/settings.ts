@@ -2,6 +2,12 @@ import type { Settings } from '@leasehold/runtime';
 
 /** Everything an operator can set. Secrets are files, never values. */
 export const sidecarSettings = {
+  mode: {
+    kind: 'choice',
+    about: 'Whom it serves: the one agent beside it, or any number of agents that prove who they are.',
+    fallback: 'sidecar',
+    choices: ['sidecar', 'gateway'],
+  },
   broker: { kind: 'text', about: 'The broker’s gRPC address, host:port. Required.', fallback: undefined },
   'broker-ca-file': { kind: 'text', about: 'CA certificate (PEM) of the broker; no other is trusted. Required.', fallback: undefined },
   'broker-server-name': {
@@ -11,11 +17,11 @@ export const sidecarSettings = {
   },
   'agent-token-file': {
     kind: 'text',
-    about: 'File (mode 0600) with the agent token; read anew for each session. Required.',
+    about: 'File (mode 0600) with the agent token; read anew for each session. Required in sidecar mode.',
     fallback: undefined,
   },
   'instance-name': { kind: 'text', about: 'What operators call this sidecar. Default: the host name.', fallback: undefined },
-  'proxy-host': { kind: 'text', about: 'Address for agents; loopback only.', fallback: '127.0.0.1' },
+  'proxy-host': { kind: 'text', about: 'Address for agents; loopback only, but for a gateway with TLS.', fallback: '127.0.0.1' },
   'proxy-port': { kind: 'port', about: 'Port for agents; 0 means any free one.', fallback: 7480 },
   'metrics-host': { kind: 'text', about: 'Address of /livez, /readyz and /metrics.', fallback: '127.0.0.1' },
   'metrics-port': { kind: 'port', about: 'Port of /livez, /readyz and /metrics; 0 means any free one.', fallback: 7481 },
@@ -41,6 +47,47 @@ export const sidecarSettings = {
     fallback: 600_000,
     min: 1_000,
     max: 3_600_000,
+  },
+  'proxy-tls-cert-file': {
+    kind: 'text',
+    about: 'Gateway: certificate (PEM chain) that agents see; needs --proxy-tls-key-file.',
+    fallback: undefined,
+  },
+  'proxy-tls-key-file': { kind: 'text', about: 'Gateway: private key (PEM, mode 0600) of --proxy-tls-cert-file.', fallback: undefined },
+  'proxy-client-ca-file': {
+    kind: 'text',
+    about: 'Gateway: CA certificate (PEM) of agents that prove themselves by a client certificate; needs --agent-tokens-dir.',
+    fallback: undefined,
+  },
+  'agent-tokens-dir': {
+    kind: 'text',
+    about: 'Gateway: directory of agent tokens, <tenant>/<agent> with mode 0600, for agents with a client certificate.',
+    fallback: undefined,
+  },
+  'proxy-name': {
+    kind: 'list',
+    about: 'Gateway: host name by which agents call it, besides loopback; base URLs are served under these alone. Repeatable.',
+    fallback: [],
+  },
+  'max-agents': { kind: 'integer', about: 'Gateway: agents served at once.', fallback: 1_000, min: 1, max: 20_000 },
+  'agent-idle': {
+    kind: 'duration',
+    about: 'Gateway: how long an agent that sends nothing keeps its session, leases and connections.',
+    fallback: 600_000,
+    min: 1_000,
+    max: 86_400_000,
+  },
+  'max-in-flight-per-agent': {
+    kind: 'integer',
+    about: 'Gateway: requests and streams of one agent at once.',
+    fallback: 256,
+    min: 1,
+    max: 100_000,
+  },
+  'metrics-per-agent': {
+    kind: 'flag',
+    about: 'Gateway: count requests of each agent by its name. Whoever may read the metrics then sees the names.',
+    fallback: false,
   },
 } as const;
 

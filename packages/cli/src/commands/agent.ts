@@ -60,7 +60,11 @@ async function rotateToken(name: string, flags: TokenFlags): Promise<void> {
     const { made, shown, text } = await keepToken(flags.tokenFile, () => operation.client.rotateAgentToken(within, name));
     const { item, revocation } = made;
     const sentence = `agent ${item.name} has a new token, shown this once: ${text}`;
-    await reportChange(operation, { item: { ...item, ...shown }, revocation }, sentence, flags.wait === true);
+    const shownItem = { ...item, ...shown };
+    // The steps of --wait take the place of the change, and a token is shown only once.
+    if (operation.out.isJson && flags.wait === true && revocation !== null)
+      operation.out.json({ ...shownItem, committed_at: revocation.committed_at });
+    await reportChange(operation, { item: shownItem, revocation }, sentence, flags.wait === true);
   });
 }
 

@@ -7,6 +7,14 @@ export interface SidecarGauges {
   /** Age in ms of the newest proof of freshness; undefined when there is none. */
   readonly stalenessMs: () => number | undefined;
   readonly unsentUseBatches: () => number;
+  readonly agents: () => number;
+}
+
+/** Requests of one agent, under its names. */
+export interface AgentCounts {
+  exchanged(result: string): void;
+  /** Takes its names off the page again. */
+  forget(): void;
 }
 
 export interface SidecarMetrics {
@@ -21,10 +29,14 @@ export interface SidecarMetrics {
   cut(reason: string): void;
   revocationApplied(scope: string): void;
   reset(): void;
+  countAgent(tenant: string, agent: string): AgentCounts;
   observe(gauges: SidecarGauges): void;
 }
 
-/** The sidecar's Prometheus metrics, in the glossary's words. Labels come from closed sets: never an id, a name or a host. */
+/**
+ * The sidecar's Prometheus metrics, in the glossary's words. Labels come from closed sets: never an id or a host; names of agents only where an
+ * operator asked for them (`--metrics-per-agent`), and no more than are served at once.
+ */
 export function createSidecarMetrics(registry: Registry): SidecarMetrics {
   const registers = [registry];
   const injections = new Counter({
@@ -76,6 +88,13 @@ export function createSidecarMetrics(registry: Registry): SidecarMetrics {
     registers,
   });
 
+  const perAgent = new Counter({
+    name: 'leasehold_sidecar_agent_requests_total',
+    help: 'Requests of one agent, by outcome: forwarded or refused. Only with --metrics-per-agent.',
+    labelNames: ['tenant', 'agent', 'outcome'],
+    registers,
+  });
+
   // The one label of the hot path: held in a variable, since looking a child up costs more than counting.
   const forwarded = injections.labels('forwarded');
 
@@ -92,6 +111,17 @@ export function createSidecarMetrics(registry: Registry): SidecarMetrics {
     cut: (reason) => cuts.inc({ reason }),
     revocationApplied: (scope) => applied.inc({ scope }),
     reset: () => resets.inc(),
+    countAgent: (tenant, agent) => {
+      const went = perAgent.labels(tenant, agent, 'forwarded');
+      const refused = perAgent.labels(tenant, agent, 'refused');
+      return {
+        exchanged: (result) => (result === 'forwarded' ? went : refused).inc(),
+        forget: () => {
+          perAgent.remove(tenant, agent, 'forwarded');
+          perAgent.remove(tenant, agent, 'refused');
+        },
+      };
+    },
     observe: (gauges) => {
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({
@@ -104,6 +134,7 @@ export function createSidecarMetrics(registry: Registry): SidecarMetrics {
         });
       gauge('leasehold_sidecar_cache_entries', 'Leases in hand.', gauges.cacheEntries);
       gauge('leasehold_sidecar_in_flight', 'Requests and streams under a lease.', gauges.inFlight);
+      gauge('leasehold_sidecar_agents', 'Agents served now.', gauges.agents);
       gauge('leasehold_sidecar_use_batches_unsent', 'Use batches that the broker has not confirmed.', gauges.unsentUseBatches);
       gauge('leasehold_sidecar_staleness_seconds', 'Age of the newest proof that no revocation is missing; -1 when there is none.', () => {
         const ms = gauges.stalenessMs();

@@ -23,7 +23,7 @@ export function readAgentRequest(incoming: IncomingMessage, inbound: Inbound): A
   const { host, contentLength, isChunked } = readFraming(rawHeaders);
   const body = isChunked || (contentLength !== undefined && contentLength !== '0') ? incoming : undefined;
   if (url.startsWith('/') && inbound.kind === 'open') {
-    mustBeOurs(host, inbound.ownPort);
+    mustBeOurs(host, inbound);
     const { credentialName, path } = splitBaseUrl(url);
     const target = { way: 'base-url', credentialName, method, path: checkPath(path) } as const;
     return { protocol: 'http/1.1', target, path, rawHeaders, body, contentLength };
@@ -90,11 +90,12 @@ function twice(name: string): AppError {
 const loopbackNames: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '::1']);
 
 /** A page in a browser on this machine can make names of its own resolve to loopback, but it can't choose the Host (DNS rebinding, THREATS 16). */
-function mustBeOurs(host: string, ownPort: number): void {
+function mustBeOurs(host: string, { ownPort, ownNames }: Inbound & { kind: 'open' }): void {
   // What nearly everybody writes.
   if (host === `127.0.0.1:${ownPort}`) return;
   const authority = parseHostAndPort(host, 'http');
   if (loopbackNames.has(authority.host) && authority.port === ownPort) return;
+  if (ownNames.has(authority.host)) return;
   throw new AppError(
     'authority_mismatch',
     `The base URL is http://127.0.0.1:${ownPort}/<credential>/…, and the Host header must say so too.`,

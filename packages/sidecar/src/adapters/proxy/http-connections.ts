@@ -1,10 +1,12 @@
-import { createServer, type IncomingMessage, OutgoingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, OutgoingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { AppError } from '@leasehold/core';
 import type { AgentService } from '../../ports/agent-service.ts';
 import { createAnswerBatch } from './answer-batch.ts';
 import { type ServeOptions, serveHttpExchange } from './http-exchange.ts';
 import type { Inbound } from './inbound.ts';
+import { isBeforeTls, type ProxyTls, tlsOptions } from './proxy-tls.ts';
 import { refusalBytes } from './refusal.ts';
 import { serveUpgrade } from './upgrade.ts';
 
@@ -17,6 +19,10 @@ export interface HttpConnectionsOptions {
   readonly headTimeoutMs: number;
   /** How long an agent may keep silent in the middle of a body, ms. */
   readonly bodyIdleMs: number;
+  /** Host names of our own besides loopback; canonical. */
+  readonly ownNames?: readonly string[];
+  /** Agents reach us over TLS. */
+  readonly tls?: ProxyTls | undefined;
 }
 
 export interface HttpConnections {
@@ -31,8 +37,9 @@ const maxHeaderBytes = 32_768;
 const lingerMs = 2_000;
 
 /** HTTP/1.1 of agents, whichever way it came in. Whatever else comes is refused with a typed answer. */
-export function createHttpConnections({ serviceFor, onRefused, headTimeoutMs, bodyIdleMs }: HttpConnectionsOptions): HttpConnections {
-  const server = createServer({
+export function createHttpConnections(options: HttpConnectionsOptions): HttpConnections {
+  const { serviceFor, onRefused, headTimeoutMs, bodyIdleMs, tls } = options;
+  const http: ServerOptions = {
     maxHeaderSize: maxHeaderBytes,
     insecureHTTPParser: false,
     // We look at Host ourselves, and answer with a reason.
@@ -46,15 +53,17 @@ export function createHttpConnections({ serviceFor, onRefused, headTimeoutMs, bo
     noDelay: true,
     // What asks for another upgrade, such as HTTP/2 in the clear, is served without it (RFC 9110 section 7.8).
     shouldUpgradeCallback: isWebSocket,
-  });
+  };
+  const server = tls === undefined ? createServer(http) : createTlsServer({ ...http, ...tlsOptions(tls) });
   // Past its limit Node drops headers silently: there is none, and the request reader counts.
   server.maxHeadersCount = 0;
 
   const inbounds = new WeakMap<Duplex, Inbound>();
-  let open: Inbound = { kind: 'open', ownPort: 0 };
+  const ownNames = new Set(options.ownNames ?? []);
+  let open: Inbound = { kind: 'open', ownPort: 0, ownNames };
   server.on('listening', () => {
     const address = server.address();
-    if (address !== null && typeof address !== 'string') open = { kind: 'open', ownPort: address.port };
+    if (address !== null && typeof address !== 'string') open = { kind: 'open', ownPort: address.port, ownNames };
   });
   const inboundOf = (socket: Duplex): Inbound => inbounds.get(socket) ?? open;
 
@@ -78,6 +87,7 @@ export function createHttpConnections({ serviceFor, onRefused, headTimeoutMs, bo
   server.on('connect', (_, socket) => refuseUncounted(socket, connectUnsupported()));
   server.on('upgrade', (incoming, socket, head) => serveUpgrade(serving, inboundOf(socket), incoming, incoming.socket, head));
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
+    if (isBeforeTls(socket)) return socket.destroy();
     const inProgress = responseOn(socket);
     // In the middle of an answer there is no place for another.
     if (cause.code === 'ECONNRESET' || !socket.writable || inProgress?.headersSent === true) socket.destroy();
@@ -90,7 +100,8 @@ export function createHttpConnections({ serviceFor, onRefused, headTimeoutMs, bo
     server,
     accept: (socket, inbound) => {
       inbounds.set(socket, inbound);
-      server.emit('connection', socket);
+      // What a server over TLS calls a connection is one that has its handshake before it.
+      server.emit(tls === undefined ? 'connection' : 'secureConnection', socket);
     },
   };
 }

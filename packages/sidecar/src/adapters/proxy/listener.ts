@@ -11,12 +11,12 @@ export interface ProxyOptions extends Omit<HttpConnectionsOptions, Times>, Parti
   readonly maxConnections?: number;
 }
 
-/** Listens for agents on loopback. */
+/** Listens for agents. */
 export async function startProxy(
-  { host, port, serviceFor, onRefused, headTimeoutMs = 20_000, bodyIdleMs = 120_000, maxConnections = 10_000 }: ProxyOptions,
+  { host, port, headTimeoutMs = 20_000, bodyIdleMs = 120_000, maxConnections = 10_000, ...rest }: ProxyOptions,
   ended: AbortSignal,
 ): Promise<AddressInfo> {
-  const { server } = createHttpConnections({ serviceFor, onRefused, headTimeoutMs, bodyIdleMs });
+  const { server } = createHttpConnections({ headTimeoutMs, bodyIdleMs, ...rest });
   server.maxConnections = maxConnections;
   return listening(server, { host, port, what: 'proxy' }, ended);
 }

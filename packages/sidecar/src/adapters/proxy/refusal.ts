@@ -26,6 +26,8 @@ export function refusalOf(error: AppError): Refusal {
     'cache-control',
     'no-store',
   ];
+  // RFC 9110 section 15.5.8; and what clients look for before they send what they have.
+  if (status === 407) headers.push('proxy-authenticate', 'Basic realm="leasehold", Bearer');
   if (status === 503 || error.retryAfterS !== undefined) headers.push('retry-after', String(error.retryAfterS ?? defaultRetryAfterS));
   return { status, headers, body };
 }

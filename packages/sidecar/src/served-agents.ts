@@ -1,0 +1,13 @@
+import type { IncomingMessage } from 'node:http';
+import type { SidecarGauges } from './adapters/metrics/sidecar-metrics.ts';
+import type { AgentService } from './ports/agent-service.ts';
+
+/** Whoever is served by this process: one agent, or many. */
+export interface ServedAgents {
+  readonly serviceFor: (incoming: IncomingMessage) => AgentService;
+  readonly gauges: SidecarGauges;
+  /** What keeps all of them from being served now. */
+  trouble(): string | undefined;
+  /** Resolves when `ended` aborted, leases are given back, and everything is wiped and closed. */
+  readonly closed: Promise<void>;
+}

@@ -1,3 +1,0 @@
-module leasehold.test/clients
-
-go 1.24

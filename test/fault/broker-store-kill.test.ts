@@ -9,6 +9,7 @@ import { createSqliteStore } from '../../packages/broker/src/adapters/sql/sqlite
 import { verifyAudit } from '../../packages/broker/src/app/verify-audit.ts';
 import type { AuditRow } from '../../packages/broker/src/domain/audit-event.ts';
 import type { LoggedRevocation, Store } from '../../packages/broker/src/ports/store.ts';
+import { seededRandom } from '../harness/seeded-random.ts';
 import { auditMac, tenantIds } from './store-facts.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'leasehold-kill-'));
@@ -19,7 +20,7 @@ const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(by
 
 test('kill -9 at random points loses no acknowledged lease, grant, revocation or audit row, and leaves nothing half done', async () => {
   const path = join(root, 'state', 'leasehold.db');
-  const random = seeded(20_261_124);
+  const random = seededRandom(20_261_124);
   const acknowledged: string[] = [];
   for (let round = 0; round < rounds; round += 1) {
     // From within the very first commits to some thousands later.
@@ -98,15 +99,4 @@ async function allAfter<T extends { readonly seq: number }>(read: (after: number
     if (page.length === 0) return rows;
     rows.push(...page);
   }
-}
-
-/** Numbers from 0 to 1 that are the same in each run (mulberry32), so that a failure can be seen again. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

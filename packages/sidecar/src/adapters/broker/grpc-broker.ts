@@ -1,8 +1,9 @@
-import { type CallSettings, createClient, fromServiceError, LeaseService, SessionService } from '@leasehold/contract/grpc';
+import { type CallSettings, fromServiceError } from '@leasehold/contract/grpc';
 import { AppError, type Clock } from '@leasehold/core';
 import type { Broker } from '../../ports/broker.ts';
+import { createBrokerClients } from './broker-clients.ts';
 import { type BrokerSession, createBrokerSessions } from './broker-session.ts';
-import { type BrokerLink, channelTo } from './channel.ts';
+import type { BrokerLink } from './channel.ts';
 import { openWatch } from './watch-call.ts';
 import { fromAcquire, fromRenew, toReportUse } from './wire.ts';
 
@@ -24,11 +25,9 @@ export interface GrpcBroker extends Broker {
 
 /** The broker over gRPC and verified TLS (`leasehold.v1`). Opens a session when the first call needs one. */
 export function createGrpcBroker(options: GrpcBrokerOptions): GrpcBroker {
-  const { target, deadlineMs } = options;
-  const channel = channelTo(options);
-  const sessionService = createClient(SessionService, channel.credentials, target, channel.options);
-  const leaseService = createClient(LeaseService, channel.credentials, target, channel.options);
-  const sessions = createBrokerSessions({ ...options, open: async (request) => sessionService.open(request, { deadlineMs }) });
+  const { deadlineMs } = options;
+  const clients = createBrokerClients(options);
+  const sessions = createBrokerSessions({ ...options, open: async (request) => clients.sessionService.open(request, { deadlineMs }) });
 
   /** A session that the broker does not take any more is replaced once: it restarted with other keys, or our clock was wrong. */
   async function withSession<T>(call: (settings: CallSettings) => Promise<T>): Promise<T> {
@@ -49,22 +48,19 @@ export function createGrpcBroker(options: GrpcBrokerOptions): GrpcBroker {
 
   return {
     async acquire(credentialId) {
-      return fromAcquire(await withSession((settings) => leaseService.acquire({ credentialId }, settings)));
+      return fromAcquire(await withSession((settings) => clients.leaseService.acquire({ credentialId }, settings)));
     },
     async renew(leaseId) {
-      return fromRenew(await withSession((settings) => leaseService.renew({ leaseId }, settings)));
+      return fromRenew(await withSession((settings) => clients.leaseService.renew({ leaseId }, settings)));
     },
     async release(leaseIds) {
-      await withSession((settings) => leaseService.release({ leaseIds: [...leaseIds] }, settings));
+      await withSession((settings) => clients.leaseService.release({ leaseIds: [...leaseIds] }, settings));
     },
     async reportUse(batch) {
-      await withSession((settings) => leaseService.reportUse(toReportUse(batch), settings));
+      await withSession((settings) => clients.leaseService.reportUse(toReportUse(batch), settings));
     },
-    watch: (start, on, ended) => openWatch({ sessions, leaseService, isAboutIdentity }, start, on, ended),
-    close() {
-      leaseService.close();
-      sessionService.close();
-    },
+    watch: (start, on, ended) => openWatch({ sessions, clients, isAboutIdentity }, start, on, ended),
+    close: () => clients.close(),
   };
 }
 

@@ -35,6 +35,8 @@ export interface ScriptedServer {
   agentId: string;
   /** While set, Open waits for it. */
   hang: Promise<void> | undefined;
+  /** Where it listens. */
+  port: number;
   /** What the client's clock says. */
   nowMs: number;
   /** A client of this server; closed with it. */
@@ -65,6 +67,7 @@ export async function startScriptedServer(identity: Identity): Promise<ScriptedS
     refusals: [],
     agentId: 'agent-1',
     hang: undefined,
+    port: 0,
     nowMs: 0,
     connect,
     goDown: () => server.forceShutdown(),
@@ -119,6 +122,8 @@ export async function startScriptedServer(identity: Identity): Promise<ScriptedS
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
+
+  script.port = port;
 
   function connect(changes: Partial<GrpcBrokerOptions> = {}): GrpcBroker {
     const client = createGrpcBroker({

@@ -3,24 +3,23 @@ import {
   fromProtoRevoked,
   fromProtoRoute,
   fromUint64,
-  type LeaseService,
-  type ServiceClient,
   type WatchRequestSchema,
   type WatchResponse,
 } from '@leasehold/contract/grpc';
 import type { LogHead } from '@leasehold/core';
 import type { WatchEvents, WatchStream } from '../../ports/broker.ts';
+import type { BrokerClients } from './broker-clients.ts';
 import type { BrokerSession, BrokerSessions } from './broker-session.ts';
 
 export interface WatchCallOptions {
   readonly sessions: BrokerSessions;
-  readonly leaseService: Pick<ServiceClient<typeof LeaseService.method>, 'watch'>;
+  readonly clients: Pick<BrokerClients, 'leaseService' | 'watching' | 'heard'>;
   readonly isAboutIdentity: (thrown: unknown) => boolean;
 }
 
 /** One Watch stream. What it is told before the stream stands is dropped: nothing can be pinged or confirmed before hello. */
 export function openWatch(options: WatchCallOptions, start: LogHead | undefined, on: WatchEvents, ended: AbortSignal): WatchStream {
-  const { sessions, leaseService } = options;
+  const { sessions, clients } = options;
   // Ours, so that a message we can't read ends the call, too.
   const call = new AbortController();
   let stream: ClientStream<typeof WatchRequestSchema> | undefined;
@@ -44,7 +43,7 @@ export function openWatch(options: WatchCallOptions, start: LogHead | undefined,
     try {
       const session = await sessions.current();
       if (isOver) return;
-      stream = leaseService.watch(
+      stream = clients.leaseService.watch(
         {
           message: (message) => take(message, session),
           ended: (error) => {
@@ -62,6 +61,7 @@ export function openWatch(options: WatchCallOptions, start: LogHead | undefined,
 
   function take({ message }: WatchResponse, session: BrokerSession): void {
     if (isOver) return;
+    clients.heard();
     try {
       tell(message, session.agentId, on);
     } catch (thrown) {
@@ -76,6 +76,7 @@ export function openWatch(options: WatchCallOptions, start: LogHead | undefined,
   }
 
   ended.addEventListener('abort', abort, { once: true });
+  clients.watching();
   // Owned by `ended`; never throws.
   void open();
   return {

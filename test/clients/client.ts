@@ -1,0 +1,43 @@
+/** A: `http://` URL through the proxy · B: `https://` URL through the proxy · C: base URL on the sidecar itself. */
+export type Way = 'A' | 'B' | 'C';
+
+export type RuntimeName =
+  | 'node20'
+  | 'node22'
+  | 'node24'
+  | 'node26'
+  | 'bun'
+  | 'deno'
+  | 'curl'
+  | 'wget'
+  | 'git'
+  | 'python'
+  | 'python-packages'
+  | 'go'
+  | 'java'
+  | 'chromium';
+
+export interface Client {
+  /** Its row in the table; once in the list. */
+  readonly name: string;
+  readonly runtime: RuntimeName;
+  /** A file under `programs/`, and its arguments. */
+  readonly program: readonly string[];
+  readonly ways: readonly Way[];
+  /** The vendor that an SDK is made for; it has a host of its own in way B. */
+  readonly host?: string;
+  /** How the credential goes on the wire; `Authorization: Bearer {value}` when not given. */
+  readonly injection?: Injection;
+  /** Variables besides the block: placeholders, never a secret. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** It sends CONNECT for an `http://` URL too, and speaks plain HTTP inside. */
+  readonly alwaysTunnels?: true;
+  /** It reads answers whole, so that it can't tell when the first piece has come. */
+  readonly readsWhole?: true;
+  /** What a user has to know. */
+  readonly note?: string;
+}
+
+export type Injection =
+  | { readonly kind: 'header'; readonly name: string; readonly template: string }
+  | { readonly kind: 'basic'; readonly username: string };

@@ -1,0 +1,3 @@
+module leasehold.test/clients
+
+go 1.24

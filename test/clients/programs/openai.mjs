@@ -1,0 +1,17 @@
+import OpenAI from 'openai';
+import { readAll, runSteps } from './steps.mjs';
+
+// The key is OPENAI_API_KEY, which holds the placeholder.
+const client = (base) => new OpenAI({ baseURL: `${base}/v1`, maxRetries: 0 });
+
+await runSteps({
+  call: async (base) => {
+    const { data, response } = await client(base).models.list().withResponse();
+    return { status: response.status, saw: JSON.stringify(data.data) };
+  },
+  stream: async (base, onPiece) =>
+    readAll(
+      await client(base).chat.completions.create({ model: 'm', messages: [{ role: 'user', content: 'go on' }], stream: true }),
+      onPiece,
+    ),
+});

@@ -1,3 +1,5 @@
+export * from './agent-environment.ts';
+export * from './agent-variables.ts';
 export * from './authority.ts';
 export * from './clock.ts';
 export * from './destination.ts';

@@ -6,6 +6,7 @@ import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { resolveBySystem } from './adapters/upstream/connect.ts';
 import { createUpstream } from './adapters/upstream/upstream.ts';
 import { createAgentService } from './app/agent-service.ts';
+import { type EnvironmentPage, environmentPage } from './app/environment-page.ts';
 import type { ExchangeMetrics } from './app/exchange.ts';
 import { createKeptConnections } from './app/kept-connections.ts';
 import { createLeaseCache } from './app/lease-cache.ts';
@@ -53,6 +54,8 @@ export interface AgentPlane {
   trouble(): string | undefined;
   /** Resolves once its routes are known, or it is known why not. */
   readonly settled: Promise<void>;
+  /** For an agent that reaches this plane at `proxyUrl`. */
+  environment(proxyUrl: string): EnvironmentPage;
   readonly heldLeases: number;
   readonly inFlight: number;
   readonly keptConnections: number;
@@ -68,6 +71,8 @@ const idlePoolMs = 300_000;
 const halfOpenMs = 30_000;
 /** Longest wait for a stream's hello, and of a new agent's first request for its routes. */
 const helloTimeoutMs = 3_000;
+
+const notInStep = { code: 'out_of_step', message: 'out of step with the broker' } as const;
 
 export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal): AgentPlane {
   const { settings, metrics, log, limits } = options;
@@ -173,7 +178,11 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     trouble: () => {
       const now = clock.now();
       if (follower.isReady(now)) return undefined;
-      return follower.trouble(now)?.message ?? 'out of step with the broker';
+      return (follower.trouble(now) ?? notInStep).message;
+    },
+    environment: (proxyUrl) => {
+      const now = clock.now();
+      return environmentPage(routes.current(), proxyUrl, follower.isReady(now) ? null : (follower.trouble(now) ?? notInStep));
     },
     get heldLeases() {
       return leases.size;

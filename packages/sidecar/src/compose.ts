@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { AppError } from '@leasehold/core';
-import { createRegistry, type Logger, readPrivateFile, startOpsServer } from '@leasehold/runtime';
+import { AppError, formatAuthority } from '@leasehold/core';
+import { createRegistry, type Logger, type OpsPage, readPrivateFile, startOpsServer } from '@leasehold/runtime';
 import { createSidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { startProxy } from './adapters/proxy/listener.ts';
 import type { ProxyTls } from './adapters/proxy/proxy-tls.ts';
@@ -44,7 +44,10 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
     const why = agents.trouble();
     return why === undefined ? { ready: true } : { ready: false, why };
   };
-  const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready }, ended);
+  const proxyUrl = formatAuthority({ scheme: 'http', host: settings['proxy-host'], port: proxy.port });
+  const { environment } = agents;
+  const pages: Record<string, OpsPage> = environment === undefined ? {} : { '/environment': () => environment(proxyUrl) };
+  const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready, pages }, ended);
   return { proxyPort: proxy.port, metricsPort: ops.port, closed: agents.closed };
 }
 
@@ -78,6 +81,7 @@ async function serveOneAgent({ tokenFile, ...options }: OneAgentOptions, ended: 
       unsentUseBatches: () => plane.unsentUseBatches,
     },
     trouble: plane.trouble,
+    environment: plane.environment,
     closed: plane.closed,
   };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { SidecarGauges } from './adapters/metrics/sidecar-metrics.ts';
+import type { EnvironmentPage } from './app/environment-page.ts';
 import type { AgentService } from './ports/agent-service.ts';
 
 /** Whoever is served by this process: one agent, or many. */
@@ -8,6 +9,8 @@ export interface ServedAgents {
   readonly gauges: SidecarGauges;
   /** What keeps all of them from being served now. */
   trouble(): string | undefined;
+  /** For the ops port. Undefined where there are many agents: none of them may see what another is given. */
+  readonly environment?: (proxyUrl: string) => EnvironmentPage;
   /** Resolves when `ended` aborted, leases are given back, and everything is wiped and closed. */
   readonly closed: Promise<void>;
 }

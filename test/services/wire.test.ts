@@ -2,7 +2,8 @@ import { checkEnvironment, checkInjection, checkPlaceholder, parseDestination, t
 import { type FilledTemplate, fillTemplate, listServices, type ServiceTemplate } from '@leasehold/services';
 import { describe, expect, test } from 'vitest';
 import { inject, prepareInjection } from '../../packages/sidecar/src/domain/inject.ts';
-import { compileRoutes, route } from '../../packages/sidecar/src/domain/route.ts';
+import { route } from '../../packages/sidecar/src/domain/route.ts';
+import { compileRoutes } from '../../packages/sidecar/src/domain/route-table.ts';
 import { isStripped } from '../../packages/sidecar/src/domain/strip.ts';
 import { documentedBaseUrls, documentedRequests } from './documented-requests.ts';
 
@@ -48,21 +49,20 @@ describe('the value lands where the documentation of the provider says', () => {
     const { protocol, hostname, port, pathname, search, host } = new URL(url);
     const target = { way: 'proxy', host: hostname, port: Number(port) || 443, method: 'GET', path: pathname } as const;
     const credential = routeOf(filled(service, set));
-    const routed = route(compileRoutes([credential]), { ...target, scheme: protocol === 'https:' ? 'https' : 'http' });
+    const scheme = protocol === 'https:' ? 'https' : 'http';
+    const routed = route(compileRoutes([credential]), { ...target, scheme }, { rawHeaders: [], path: pathname + search });
     expect(routed).toMatchObject({ kind: 'matched' });
     if (key === 'body') {
       expect(credential.injection).toEqual({ kind: 'placeholder', in: ['body'] });
       return;
     }
-    if (key.startsWith('/')) {
-      expect(credential.injection).toEqual({ kind: 'path', template: key.slice(1).replace('$', '{value}') });
-      return;
-    }
-    const prepared = prepareInjection(credential.injection, value, btoa);
+    const prepared = prepareInjection(credential, value, btoa);
     const before = { headers: ['accept', 'a/b', 'Authorization', 'Bearer of-the-agent'], path: pathname + search };
     const sent = inject(before.headers, before.path, prepared, host);
     const plain = ['host', host, 'accept-encoding', 'identity', 'accept', 'a/b'];
-    if (key.startsWith('?')) {
+    if (key.startsWith('/')) {
+      expect(sent).toEqual({ headers: plain, path: `${key.replace('$', value)}${before.path}` });
+    } else if (key.startsWith('?')) {
       expect(sent.headers).toEqual(plain);
       expect(sent.path).toBe(`${before.path}${search === '' ? '?' : '&'}${key.slice(1).replace('$', value)}`);
     } else {

@@ -12,6 +12,7 @@ export const errorCodes = [
   'tenant_suspended',
   'method_not_allowed',
   'path_not_allowed',
+  'placeholder_misplaced',
   'address_forbidden',
   'lease_ended',
   'lease_revoked',
@@ -25,6 +26,7 @@ export const errorCodes = [
   'invalid_argument',
   'authority_mismatch',
   'headers_too_large',
+  'body_too_large',
   'unsupported',
   'not_found',
   'already_exists',
@@ -58,19 +60,27 @@ export interface AppErrorOptions {
   /** The inner error: kept for logs' safe fields, never sent. */
   readonly cause?: unknown;
   /** Seconds after which trying again makes sense. */
-  readonly retryAfterS?: number;
+  readonly retryAfterS?: number | undefined;
+  /** `scheme://host:port` that a refused request was meant for. Public. */
+  readonly destination?: string | undefined;
+  /** The operator's command that would allow it. Public. */
+  readonly hint?: string | undefined;
 }
 
 /** The one error type that crosses our layers. `message` is public: it says what happened and what to do next, and holds no secret. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterS: number | undefined;
+  readonly destination: string | undefined;
+  readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     this.retryAfterS = options.retryAfterS;
+    this.destination = options.destination;
+    this.hint = options.hint;
   }
 
   /** Any thrown value as an AppError; what is not one becomes `internal` with a public text that gives nothing away. */

@@ -155,6 +155,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     clock,
     metrics: options.exchangeMetrics,
     trouble: () => follower.trouble(clock.now()),
+    agentName: () => standing.agentName,
     unmatched: 'refuse',
     kept,
   });

@@ -45,7 +45,15 @@ const broker: Broker = {
   reportUse: async () => undefined,
   watch: (_start, on) => {
     queueMicrotask(() => {
-      on.hello({ agentId: 'agent', epoch: 'e1', cursorSeq: 1, headSeq: 1, pingIntervalMs: 1_000, maxStalenessMs: 3_000 });
+      on.hello({
+        agentId: 'agent',
+        agentName: 'bench',
+        epoch: 'e1',
+        cursorSeq: 1,
+        headSeq: 1,
+        pingIntervalMs: 1_000,
+        maxStalenessMs: 3_000,
+      });
       on.routes([routeTo('plain', 'http', given.plainPort), routeTo('tls', 'https', given.tlsPort)]);
     });
     return { ping: (id) => queueMicrotask(() => on.pong(id, 1)), applied: () => undefined };

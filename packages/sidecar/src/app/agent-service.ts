@@ -1,5 +1,5 @@
-import { AppError } from '@leasehold/core';
 import { judgeTunnel, type UnmatchedPolicy } from '../domain/judge-tunnel.ts';
+import { toError } from '../domain/refused.ts';
 import type { AgentService } from '../ports/agent-service.ts';
 import type { Routes } from '../ports/route-table.ts';
 import { createCompiledRoutes, notReady } from './compiled-routes.ts';
@@ -14,14 +14,14 @@ export interface AgentServiceOptions extends Omit<HandleRequestOptions, 'tableOf
 
 /** The use cases of one agent. Sidecar mode has one of these. */
 export function createAgentService({ routes, unmatched, kept, ...options }: AgentServiceOptions): AgentService {
-  const tableOf = createCompiledRoutes(routes);
+  const tableOf = createCompiledRoutes(routes, options.agentName);
   return {
     handle: createHandleRequest({ ...options, tableOf }),
     judgeTunnel: (target) => {
       const table = tableOf();
       if (table === undefined) return { kind: 'refused', error: notReady(options.trouble?.()) };
       const judged = judgeTunnel(table, target, unmatched);
-      return judged.kind === 'refused' ? { kind: 'refused', error: new AppError(judged.code, judged.message) } : judged;
+      return judged.kind === 'refused' ? { kind: 'refused', error: toError(judged) } : judged;
     },
     keep: kept.keep,
   };

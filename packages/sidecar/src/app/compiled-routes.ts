@@ -1,16 +1,16 @@
 import { AppError } from '@leasehold/core';
-import { compileRoutes, emptyRouteTable, type RouteTable } from '../domain/route.ts';
+import { compileRoutes, emptyRouteTable, type RouteTable } from '../domain/route-table.ts';
 import type { Routes } from '../ports/route-table.ts';
 
-/** Compiled once for each list that the broker sends; undefined before the first. */
-export function createCompiledRoutes(routes: Routes): () => RouteTable | undefined {
+/** Compiled once for each list that the broker sends; undefined before the first. `agentName` is known by then, since the session came first. */
+export function createCompiledRoutes(routes: Routes, agentName: () => string | undefined = () => undefined): () => RouteTable | undefined {
   let compiledFrom: ReturnType<Routes['current']>;
   let table = emptyRouteTable;
   return () => {
     const current = routes.current();
     if (current === undefined) return undefined;
     if (current !== compiledFrom) {
-      table = compileRoutes(current);
+      table = compileRoutes(current, agentName());
       compiledFrom = current;
     }
     return table;

@@ -1,7 +1,8 @@
 import { AppError, type Clock, formatAuthority, type Instant } from '@leasehold/core';
 import { inject } from '../domain/inject.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
-import type { Routed } from '../domain/route.ts';
+import { taught } from '../domain/refused.ts';
+import { aboutMatched, type Matched } from '../domain/route.ts';
 import { createScrubber, type Scrubber, scrubHeaders } from '../domain/scrub.ts';
 import { createFrameScrubber } from '../domain/scrub-frames.ts';
 import type { AgentReply, AgentRequest, ExchangeControl } from '../ports/agent-exchange.ts';
@@ -22,6 +23,8 @@ export interface ExchangeDeps {
   readonly useLog: UseLog;
   readonly clock: Clock;
   readonly metrics: ExchangeMetrics;
+  /** What operators call the agent, once its session has said so. */
+  readonly agentName?: (() => string | undefined) | undefined;
 }
 
 /** The answer behind which a WebSocket's frames follow. */
@@ -38,7 +41,7 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
   readonly #deps: ExchangeDeps;
   readonly #request: AgentRequest;
   readonly #reply: AgentReply;
-  readonly #matched: Routed & { kind: 'matched' };
+  readonly #matched: Matched;
   readonly #entry: LeaseEntry;
   readonly #loan: Loan;
   readonly #startedAt: Instant;
@@ -49,15 +52,7 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
   #isOver = false;
   #status = 0;
 
-  constructor(
-    deps: ExchangeDeps,
-    request: AgentRequest,
-    reply: AgentReply,
-    matched: Routed & { kind: 'matched' },
-    entry: LeaseEntry,
-    loan: Loan,
-    now: Instant,
-  ) {
+  constructor(deps: ExchangeDeps, request: AgentRequest, reply: AgentReply, matched: Matched, entry: LeaseEntry, loan: Loan, now: Instant) {
     this.#deps = deps;
     this.#request = request;
     this.#reply = reply;
@@ -144,7 +139,7 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
   #stop(why: AppError): void {
     if (this.#isOver) return;
     if (this.#reply.isStarted) this.#reply.cut();
-    else this.#status = this.#reply.refuse(why);
+    else this.#status = this.#reply.refuse(taught(why, aboutMatched(this.#matched, this.#deps.agentName?.())));
     this.#finish(why.code);
     this.#outgoing?.abort(why);
   }
@@ -162,7 +157,7 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
       leaseId: this.#entry.leaseId,
       method: target.method,
       authority: formatAuthority({ scheme: destination.scheme, host, port: destination.port }),
-      path: target.path,
+      path: this.#matched.path,
       outcome,
       httpStatus: this.#status,
     });

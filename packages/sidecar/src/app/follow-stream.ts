@@ -102,7 +102,7 @@ export async function followStream(options: FollowStreamOptions, ended: AbortSig
     {
       hello: guarded((hello) => {
         if (start !== undefined && hello.agentId !== standing.agentId) return reset('the sidecar became another agent');
-        standing.identify(hello.agentId);
+        standing.identify(hello.agentId, hello.agentName);
         if (!take(onHello(standing.cursor, hello))) return;
         isGreeted = true;
         pingIntervalMs = Math.min(hello.pingIntervalMs, hello.maxStalenessMs / 3);

@@ -174,6 +174,14 @@ describe('with a lease in hand', () => {
     ]);
   });
 
+  test('a path segment that carries a credential is in no record, whosever it is', () => {
+    rig.routes = [routeWith(undefined, { injection: { kind: 'path', template: 'bot{value}' } })];
+    const target = { way: 'base-url', credentialName: 'api', method: 'GET', path: '/bot1:mine/send' } as const;
+    rig.ask({ target, path: '/bot1:mine/send?x=1' }).abandoned();
+    expect(rig.sent[0]?.request.path).toBe(`/bot${value}/send?x=1`);
+    expect(rig.uses).toMatchObject([{ path: '/send' }]);
+  });
+
   test('an agent that is full holds the upstream back, until there is room', () => {
     const control = rig.ask();
     rig.isFull = true;

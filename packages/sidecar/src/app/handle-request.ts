@@ -1,6 +1,8 @@
 import { AppError, type Clock, formatAuthority, type Instant } from '@leasehold/core';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
-import { type Routed, type RouteTable, route } from '../domain/route.ts';
+import { taught, toError } from '../domain/refused.ts';
+import { aboutMatched, type Matched, route } from '../domain/route.ts';
+import type { RouteTable } from '../domain/route-table.ts';
 import type { AgentReply, AgentRequest, ExchangeControl, HandleRequest } from '../ports/agent-exchange.ts';
 import type { Leases } from '../ports/leases.ts';
 import type { Upstream } from '../ports/upstream.ts';
@@ -18,11 +20,11 @@ export interface HandleRequestOptions {
   readonly useLog: UseLog;
   readonly clock: Clock;
   readonly metrics: ExchangeMetrics;
+  /** What operators call the agent, once its session has said so. */
+  readonly agentName?: (() => string | undefined) | undefined;
   /** Why the sidecar has not heard from the broker, if something is known. */
   readonly trouble?: () => AppError | undefined;
 }
-
-type Matched = Routed & { kind: 'matched' };
 
 /** Route, borrow, inject, forward: with a lease in hand all in one turn, without a promise. */
 export function createHandleRequest(options: HandleRequestOptions): HandleRequest {
@@ -30,33 +32,38 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
   const loanOf = createLoans();
   const rateRefusal = createRateLimiter();
 
-  function record(request: AgentRequest, outcome: string, httpStatus: number, credentialId: string): void {
-    const { target } = request;
+  function record({ target }: AgentRequest, outcome: string, httpStatus: number, matched?: Matched): void {
     const authority = target.way === 'proxy' ? formatAuthority(target) : target.credentialName;
     metrics.exchanged(outcome);
-    useLog.record({ credentialId, leaseId: '', method: target.method, authority, path: target.path, outcome, httpStatus });
+    const credentialId = matched?.route.credentialId ?? '';
+    const { path } = matched ?? target;
+    useLog.record({ credentialId, leaseId: '', method: target.method, authority, path, outcome, httpStatus });
   }
 
-  function refuse(request: AgentRequest, reply: AgentReply, error: AppError, credentialId = ''): ExchangeControl {
-    record(request, error.code, reply.refuse(error), credentialId);
+  function refuse(request: AgentRequest, reply: AgentReply, error: AppError, matched?: Matched): ExchangeControl {
+    record(request, error.code, reply.refuse(error), matched);
     return nothingToControl;
+  }
+
+  function refuseMatched(request: AgentRequest, reply: AgentReply, matched: Matched, thrown: unknown): ExchangeControl {
+    const error = taught(AppError.from(thrown), aboutMatched(matched, options.agentName?.()));
+    return refuse(request, reply, error, matched);
   }
 
   function forward(request: AgentRequest, reply: AgentReply, matched: Matched, entry: LeaseEntry, now: Instant): ExchangeControl {
     try {
-      const exchange = new Exchange(options, request, reply, matched, entry, loanOf(entry, matched.route.injection), now);
+      const exchange = new Exchange(options, request, reply, matched, entry, loanOf(entry, matched.route), now);
       exchange.send();
       return exchange;
     } catch (thrown) {
-      return refuse(request, reply, AppError.from(thrown), matched.route.credentialId);
+      return refuseMatched(request, reply, matched, thrown);
     }
   }
 
   function borrowAndForward(request: AgentRequest, reply: AgentReply, matched: Matched): ExchangeControl {
-    const { credentialId } = matched.route;
     let isWaiting = true;
     let control: ExchangeControl = nothingToControl;
-    leases.borrow(credentialId).then(
+    leases.borrow(matched.route.credentialId).then(
       (entry) => {
         if (!isWaiting) return;
         isWaiting = false;
@@ -65,14 +72,14 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
       (thrown: unknown) => {
         if (!isWaiting) return;
         isWaiting = false;
-        refuse(request, reply, AppError.from(thrown), credentialId);
+        refuseMatched(request, reply, matched, thrown);
       },
     );
     return {
       drained: () => control.drained(),
       stalled: () => control.stalled(),
       abandoned: () => {
-        if (isWaiting) record(request, agentGone.code, agentGoneStatus, credentialId);
+        if (isWaiting) record(request, agentGone.code, agentGoneStatus, matched);
         isWaiting = false;
         control.abandoned();
       },
@@ -82,13 +89,12 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
   return (request, reply) => {
     const table = tableOf();
     if (table === undefined) return refuse(request, reply, notReady(options.trouble?.()));
-    const routed = route(table, request.target);
-    if (routed.kind === 'refused') return refuse(request, reply, new AppError(routed.code, routed.message));
+    const routed = route(table, request.target, request);
+    if (routed.kind === 'refused') return refuse(request, reply, toError(routed));
     const now = clock.now();
-    const { credentialId } = routed.route;
     const tooFast = rateRefusal(routed.route, now.monoMs);
-    if (tooFast !== undefined) return refuse(request, reply, tooFast, credentialId);
-    const inHand = leases.inHand(credentialId, now);
+    if (tooFast !== undefined) return refuse(request, reply, tooFast, routed);
+    const inHand = leases.inHand(routed.route.credentialId, now);
     return inHand === undefined ? borrowAndForward(request, reply, routed) : forward(request, reply, routed, inHand, now);
   };
 }

@@ -164,7 +164,7 @@ describe('falling out of step', () => {
     const next = rig.streams.at(-1);
     if (next === undefined || next === stream) throw new Error('no new stream');
     next.answersWith = answersWith;
-    next.on.hello({ agentId: 'me', epoch: 'e1', cursorSeq: 5, headSeq: 5, pingIntervalMs: 1_000, maxStalenessMs: 3_000 });
+    next.on.hello({ agentId: 'me', agentName: 'dev', epoch: 'e1', cursorSeq: 5, headSeq: 5, pingIntervalMs: 1_000, maxStalenessMs: 3_000 });
     await settle();
     return next;
   }

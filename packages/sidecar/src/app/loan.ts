@@ -1,5 +1,4 @@
-import type { Injection } from '@leasehold/core';
-import { type PreparedInjection, prepareInjection } from '../domain/inject.ts';
+import { type How, type PreparedInjection, prepareInjection } from '../domain/inject.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
 import { type ScrubForms, scrubForms } from '../domain/scrub.ts';
 
@@ -13,15 +12,15 @@ export interface Loan {
  * The value becomes a string here and nowhere else (DESIGN 9): once for a lease, not once a request, so that there are few strings that can't be
  * wiped. They live as long as the entry does, and what still streams under it.
  */
-export function createLoans(): (entry: LeaseEntry, injection: Injection) => Loan {
+export function createLoans(): (entry: LeaseEntry, how: How) => Loan {
   const loans = new WeakMap<LeaseEntry, Loan>();
-  return (entry, injection) => {
+  return (entry, how) => {
     const known = loans.get(entry);
     if (known !== undefined) return known;
     const value = Buffer.from(entry.secret.reveal()).toString('latin1');
     const loan = {
-      prepared: prepareInjection(injection, value, (text) => Buffer.from(text, 'latin1').toString('base64')),
-      forms: scrubForms(value, injection),
+      prepared: prepareInjection(how, value, (text) => Buffer.from(text, 'latin1').toString('base64')),
+      forms: scrubForms(value, how.injection),
     };
     loans.set(entry, loan);
     return loan;

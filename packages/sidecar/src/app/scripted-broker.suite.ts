@@ -47,7 +47,15 @@ export interface ScriptedStream {
   answersWith: number | undefined;
 }
 
-export const hello = { agentId: 'me', epoch: 'e1', cursorSeq: 5, headSeq: 5, pingIntervalMs: 1_000, maxStalenessMs: 3_000 };
+export const hello = {
+  agentId: 'me',
+  agentName: 'dev',
+  epoch: 'e1',
+  cursorSeq: 5,
+  headSeq: 5,
+  pingIntervalMs: 1_000,
+  maxStalenessMs: 3_000,
+};
 
 export function issued(changes: Partial<IssuedLease> = {}): IssuedLease {
   const ids = { leaseId: 'l1', grantId: 'g1', version: 1, epoch: 'e1', issuedAtSeq: 5 };

@@ -10,8 +10,10 @@ export interface Standing {
   readonly cursor: RevocationCursor;
   /** The sidecar's own agent, as the session proved it. */
   readonly agentId: string;
+  /** What operators call it; undefined before the first session. */
+  readonly agentName: string | undefined;
   move(next: RevocationCursor): void;
-  identify(agentId: string): void;
+  identify(agentId: string, agentName: string): void;
   isInStep(now: Instant): boolean;
   /** Whether a stream is being set up, so that waiting a moment makes sense. */
   establish(isEstablishing: boolean): void;
@@ -40,6 +42,7 @@ export function createStanding(options: { readonly clock: Clock; readonly maxWai
   const waiters = new Set<Waiter>();
   let cursor = emptyCursor;
   let agentId = '';
+  let agentName: string | undefined;
   let wasInStep = false;
   let isEstablishing = false;
   let watchdog: NodeJS.Timeout | undefined;
@@ -82,6 +85,9 @@ export function createStanding(options: { readonly clock: Clock; readonly maxWai
     get cursor() {
       return cursor;
     },
+    get agentName() {
+      return agentName;
+    },
     get agentId() {
       return agentId;
     },
@@ -89,8 +95,9 @@ export function createStanding(options: { readonly clock: Clock; readonly maxWai
       cursor = next;
       check();
     },
-    identify(id) {
+    identify(id, name) {
       agentId = id;
+      agentName = name;
     },
     isInStep: (now) => inStep(cursor, now),
     establish(is) {

@@ -10,7 +10,7 @@ const basic: Injection = { kind: 'basic', username: 'svc' };
 const query: Injection = { kind: 'query', name: 'api_key' };
 
 function sent(injection: Injection, headers: readonly string[], path = '/v1'): Injected {
-  return inject(headers, path, prepareInjection(injection, value, btoa), 'api.x.com');
+  return inject(headers, path, prepareInjection({ injection, placeholder: undefined }, value, btoa), 'api.x.com');
 }
 
 function headersOf({ headers }: Injected): Record<string, string[]> {
@@ -54,7 +54,7 @@ describe('ours is the one value that goes out', () => {
   });
 
   test('when the template has characters that a replacement would read', () => {
-    const injected = inject([], '/', prepareInjection(bearer, "$&$'$1$$", btoa), 'x');
+    const injected = inject([], '/', prepareInjection({ injection: bearer, placeholder: undefined }, "$&$'$1$$", btoa), 'x');
     expect(headersOf(injected).authorization).toEqual(["Bearer $&$'$1$$"]);
   });
 

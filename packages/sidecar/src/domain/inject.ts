@@ -1,5 +1,7 @@
-import { AppError, basicPair, type Injection } from '@leasehold/core';
+import { AppError, basicPair, type Route } from '@leasehold/core';
+import { encodeSegment, type PathSegment, pathSegment, withSegment } from './path-segment.ts';
 import { withParameter } from './query-parameter.ts';
+import { type PreparedPlaceholder, preparePlaceholder, startReplacing } from './replace-placeholder.ts';
 import { isStripped } from './strip.ts';
 
 /** Flat, as node and undici have them: name, value, name, value, … */
@@ -14,10 +16,15 @@ export interface Injected {
 export interface PreparedInjection {
   readonly header: { readonly name: string; readonly foldedName: string; readonly value: string } | undefined;
   readonly query: { readonly name: string; readonly encoded: string } | undefined;
+  readonly segment: { readonly segment: PathSegment; readonly encoded: string } | undefined;
+  readonly placeholder: PreparedPlaceholder | undefined;
 }
 
+/** How a credential goes on the wire. */
+export type How = Pick<Route, 'injection' | 'placeholder'>;
+
 /** `base64` is the platform's: basic auth needs it (RFC 7617). */
-export function prepareInjection(injection: Injection, value: string, base64: (text: string) => string): PreparedInjection {
+export function prepareInjection({ injection, placeholder }: How, value: string, base64: (text: string) => string): PreparedInjection {
   switch (injection.kind) {
     case 'header':
       return withHeader(
@@ -27,24 +34,30 @@ export function prepareInjection(injection: Injection, value: string, base64: (t
     case 'basic':
       return withHeader('authorization', `Basic ${base64(basicPair(injection.username, value))}`);
     case 'query':
-      return { header: undefined, query: { name: injection.name, encoded: encodeURIComponent(value) } };
+      return { ...nothing, query: { name: injection.name, encoded: encodeURIComponent(value) } };
     case 'path':
+      return { ...nothing, segment: { segment: pathSegment(injection.template, placeholder), encoded: encodeSegment(value) } };
     case 'placeholder':
-      throw new AppError('unsupported', 'This version can not yet put a credential into a path or in the place of a placeholder.');
+      if (placeholder === undefined)
+        throw new AppError('internal', 'This credential has no placeholder that could be replaced. Add it again.');
+      return { ...nothing, placeholder: preparePlaceholder(injection.in, placeholder, value) };
   }
 }
 
+const nothing: PreparedInjection = { header: undefined, query: undefined, segment: undefined, placeholder: undefined };
+
 function withHeader(name: string, value: string): PreparedInjection {
-  return { header: { name, foldedName: foldedName(name), value }, query: undefined };
+  return { ...nothing, header: { name, foldedName: foldedName(name), value } };
 }
 
 /**
  * The head that goes out: the agent's own without what `strip` removes (duplicates and letter case included, what `Connection` nominates too),
- * then ours. Exactly one value goes out (INV-9). The framing (content-length, expect) is not in it: the caller writes that from what was parsed.
- * Throws AppError `bad_request` for an `Expect` that nobody knows.
+ * then ours. Exactly one value goes out (INV-9); where a placeholder is replaced, ours goes where that stood, and without one nothing of ours goes. The framing (content-length, expect) is not in it: the caller writes that from what was parsed.
+ * Throws AppError `bad_request` for an `Expect` that nobody knows, or a placeholder in too many places.
  */
 export function inject(headers: RawHeaders, path: string, prepared: PreparedInjection, authority: string): Injected {
-  const { header, query } = prepared;
+  const { header, placeholder } = prepared;
+  const replacing = placeholder === undefined ? undefined : startReplacing(placeholder);
   const nominated = nominations(headers);
   // Only what we can read can be scrubbed (INV-10).
   const out: string[] = ['host', authority, 'accept-encoding', 'identity'];
@@ -55,12 +68,19 @@ export function inject(headers: RawHeaders, path: string, prepared: PreparedInje
     if (folded === 'expect' && value.toLowerCase() !== '100-continue') {
       throw new AppError('bad_request', 'The only Expect that is known is 100-continue. Send the request without the header.');
     }
-    if (isStripped(folded) || folded === header?.foldedName || nominated?.has(folded) === true) continue;
-    out.push(name, value);
+    if (nominated?.has(folded) === true) continue;
+    const replaced = replacing?.header(folded, value);
+    if (replaced !== undefined) out.push(name, replaced);
+    else if (!isStripped(folded) && folded !== header?.foldedName) out.push(name, value);
   }
   // After the loop: no nomination can remove it.
   if (header !== undefined) out.push(header.name, header.value);
-  return { headers: out, path: query === undefined ? path : withParameter(path, query.name, query.encoded) };
+  return { headers: out, path: replacing === undefined ? injectIntoPath(path, prepared) : replacing.path(path) };
+}
+
+function injectIntoPath(path: string, { query, segment }: PreparedInjection): string {
+  if (query !== undefined) return withParameter(path, query.name, query.encoded);
+  return segment === undefined ? path : withSegment(path, segment.segment, segment.encoded);
 }
 
 /** Servers that hand headers on as CGI variables (RFC 3875 section 4.1.18) read `X_Api_Key` and `X-Api-Key` as one. */

@@ -1,7 +1,7 @@
 import { parseDestination, type Route, type RouteStatus } from '@leasehold/core';
 import { describe, expect, test } from 'vitest';
 import { judgeTunnel } from './judge-tunnel.ts';
-import { compileRoutes } from './route.ts';
+import { compileRoutes } from './route-table.ts';
 
 const routeTo = (url: string, status: RouteStatus = 'active'): Route => ({
   credentialId: `crd ${url}`,

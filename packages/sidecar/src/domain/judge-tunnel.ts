@@ -1,13 +1,13 @@
-import { type ErrorCode, wildcardOf } from '@leasehold/core';
-import { refusedTexts } from './refused-texts.ts';
-import { isMetadataHost, type RouteTable, takesPort } from './route.ts';
+import { formatAuthority, wildcardOf } from '@leasehold/core';
+import { isMetadataHost } from './metadata-hosts.ts';
+import { type Refused, refused, refusedPlainly, refusedTexts } from './refused.ts';
+import type { RouteTable } from './route-table.ts';
+import { takesPort } from './takes-port.ts';
+import { ungrantedAt } from './ungranted.ts';
 
 export type UnmatchedPolicy = 'refuse' | 'tunnel';
 
-export type JudgedTunnel =
-  | { readonly kind: 'intercept' }
-  | { readonly kind: 'blind' }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+export type JudgedTunnel = { readonly kind: 'intercept' } | { readonly kind: 'blind' } | Refused;
 
 /**
  * Whether a tunnel to this authority is opened. A host that any route names is never passed blind, whatever its port and whether or not its
@@ -18,11 +18,13 @@ export function judgeTunnel(
   { host, port }: { readonly host: string; readonly port: number },
   unmatched: UnmatchedPolicy,
 ): JudgedTunnel {
-  if (isMetadataHost(host)) return { kind: 'refused', code: 'address_forbidden', message: refusedTexts.metadata };
+  const destination = formatAuthority({ scheme: port === 80 ? 'http' : 'https', host, port });
+  if (isMetadataHost(host)) return refusedPlainly('address_forbidden', refusedTexts.metadata, destination);
   const wildcard = wildcardOf(host);
   const candidates = [...(table.byHost.get(host) ?? []), ...(wildcard === undefined ? [] : (table.byHost.get(wildcard) ?? []))];
   for (const { destination } of candidates)
     if (takesPort(destination, { scheme: 'https', port }) || takesPort(destination, { scheme: 'http', port })) return { kind: 'intercept' };
   if (candidates.length === 0 && unmatched === 'tunnel') return { kind: 'blind' };
-  return { kind: 'refused', code: 'no_route', message: refusedTexts.noRoute(host, port) };
+  const credential = ungrantedAt(table, { way: 'proxy', scheme: 'https', host, port, method: 'CONNECT', path: '/' });
+  return refused(credential === undefined ? 'no_route' : 'no_grant', { agent: table.agent, credential, destination });
 }

@@ -1,7 +1,8 @@
 import { parseDestination, type RequestLimits, type Route } from '@leasehold/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileRoutes, emptyRouteTable, type Routed, route, type Target } from './route.ts';
+import { type Routed, route, type Target } from './route.ts';
+import { compileRoutes, emptyRouteTable } from './route-table.ts';
 
 const unlimited: RequestLimits = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
 
@@ -35,10 +36,12 @@ function proxied(url: string, method = 'GET'): Target {
   };
 }
 
+/** A request without a placeholder. */
+const bare = { rawHeaders: [], path: '/' };
 const named = (credentialName: string, path = '/', method = 'GET'): Target => ({ way: 'base-url', credentialName, method, path });
 
 function outcome(routes: readonly Route[], target: Target): string {
-  const routed: Routed = route(compileRoutes(routes), target);
+  const routed: Routed = route(compileRoutes(routes), target, bare);
   return routed.kind === 'matched'
     ? `${routed.route.credentialName} ${routed.destination.scheme}://${routed.host}:${routed.destination.port}`
     : routed.code;
@@ -63,7 +66,7 @@ describe('a request by proxy', () => {
   });
 
   test('goes nowhere without routes', () => {
-    expect(route(emptyRouteTable, proxied('https://api.openai.com/'))).toMatchObject({ kind: 'refused', code: 'no_route' });
+    expect(route(emptyRouteTable, proxied('https://api.openai.com/'), bare)).toMatchObject({ kind: 'refused', code: 'no_route' });
   });
 
   test('goes out in the clear only where the destination says so, and over TLS where it says both', () => {
@@ -198,7 +201,7 @@ test('a request is matched only by a credential whose destination covers it', ()
   const target = url.filter((text) => !text.includes('*')).map((text) => proxied(text));
   fc.assert(
     fc.property(routes, target, (list, request) => {
-      const routed = route(compileRoutes(list), request);
+      const routed = route(compileRoutes(list), request, bare);
       if (routed.kind !== 'matched' || request.way !== 'proxy') return;
       const { destination } = routed;
       expect(routed.route.destinations).toContain(destination);

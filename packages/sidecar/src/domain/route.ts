@@ -1,5 +1,11 @@
-import { type Destination, type ErrorCode, isMethod, type KnownRoute, pathHasPrefix, type Route, wildcardOf } from '@leasehold/core';
-import { refusedStatus, refusedTexts } from './refused-texts.ts';
+import { type Destination, formatAuthority, isMethod, pathHasPrefix, type Route, wildcardOf } from '@leasehold/core';
+import { isMetadataHost } from './metadata-hosts.ts';
+import { withoutSegment } from './path-segment.ts';
+import { namedBy, type Sent } from './placeholder-index.ts';
+import { type About, type Refused, refused, refusedByBinding, refusedPlainly, refusedTexts } from './refused.ts';
+import type { Candidate, RouteTable } from './route-table.ts';
+import { takesPort } from './takes-port.ts';
+import { ungrantedAt, ungrantedNamed } from './ungranted.ts';
 
 /** A request as the agent addressed it. Host and path are canonical: `parseHostAndPort` and `checkPath` made them. */
 export type Target =
@@ -13,91 +19,92 @@ export type Target =
     }
   | { readonly way: 'base-url'; readonly credentialName: string; readonly method: string; readonly path: string };
 
-export type Routed =
-  | { readonly kind: 'matched'; readonly route: Route; readonly destination: Destination; readonly host: string }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
-
-/** Routes, ready for look-ups by host pattern and by name. Made once for each list that the broker sends. */
-export interface RouteTable {
-  readonly byHost: ReadonlyMap<string, readonly Candidate[]>;
-  readonly byName: ReadonlyMap<string, readonly Candidate[]>;
-}
-
-interface Candidate {
+export interface Matched {
+  readonly kind: 'matched';
   readonly route: Route;
   readonly destination: Destination;
+  readonly host: string;
+  /** As policy judged it: without a segment that carries the credential. */
+  readonly path: string;
 }
 
-export const emptyRouteTable: RouteTable = { byHost: new Map(), byName: new Map() };
+export type Routed = Matched | Refused;
 
-export function compileRoutes(routes: readonly KnownRoute[]): RouteTable {
-  const byHost = new Map<string, Candidate[]>();
-  const byName = new Map<string, Candidate[]>();
-  for (const route of routes) {
-    if (route.status === 'not_granted') continue;
-    const named = listIn(byName, route.credentialName);
-    for (const destination of route.destinations) {
-      listIn(byHost, destination.hostPattern).push({ route, destination });
-      // A pattern names no host that a base URL could stand for.
-      if (!destination.hostPattern.startsWith('*.')) named.push({ route, destination });
-    }
-  }
-  return { byHost, byName };
+/**
+ * Names the one credential and destination for this request, or says why not. Nothing is forwarded without a match (INV-1, INV-2). A placeholder
+ * that the request holds names its credential, and goes nowhere that this credential is not bound to (THREATS 2).
+ */
+export function route(table: RouteTable, target: Target, sent: Sent): Routed {
+  if (target.way === 'proxy' && isMetadataHost(target.host))
+    return refusedPlainly('address_forbidden', refusedTexts.metadata, formatAuthority(target));
+  const placed = table.placeholders === undefined ? [] : namedBy(table.placeholders, sent);
+  const [first, ...others] = placed;
+  const named = first === undefined ? undefined : others.reduce(common, first);
+  if (named?.size === 0) return refusedPlainly('placeholder_misplaced', refusedTexts.several, authorityOf(target));
+  return look(table, target, named) ?? unmatched(table, target, named !== undefined);
 }
 
-/** Names the one credential and destination for this request, or says why not. Nothing is forwarded without a match (INV-1, INV-2). */
-export function route(table: RouteTable, target: Target): Routed {
-  if (target.way === 'base-url') {
-    const named = table.byName.get(target.credentialName);
-    if (named === undefined) return refused('no_grant', refusedTexts.noGrant(target.credentialName));
-    return choose(named, target) ?? refused('no_route', refusedTexts.patternsOnly);
-  }
-  if (isMetadataHost(target.host)) return refused('address_forbidden', refusedTexts.metadata);
+function common(one: ReadonlySet<string>, other: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...one].filter((each) => other.has(each)));
+}
+
+/** Undefined when nothing is bound to the host and port. */
+function look(table: RouteTable, target: Target, named: ReadonlySet<string> | undefined): Routed | undefined {
+  if (target.way === 'base-url') return choose(table, table.byName.get(target.credentialName), target, named);
   // An exact host goes before a pattern, whether or not its credential is live: which one a request gets must not hang on what is suspended.
-  const exact = choose(table.byHost.get(target.host), target);
+  const exact = choose(table, table.byHost.get(target.host), target, named);
   if (exact !== undefined) return exact;
   const wildcard = wildcardOf(target.host);
-  const matched = wildcard === undefined ? undefined : choose(table.byHost.get(wildcard), target);
-  return matched ?? refused('no_route', refusedTexts.noRoute(target.host, target.port));
+  return wildcard === undefined ? undefined : choose(table, table.byHost.get(wildcard), target, named);
 }
 
-/** Where clouds lend credentials of their own to whoever asks; keyless SDKs try them through the proxy. */
-const metadataHosts: ReadonlySet<string> = new Set([
-  '169.254.169.254',
-  '169.254.170.2',
-  '169.254.170.23',
-  '100.100.100.200',
-  'fd00:ec2::254',
-  'fd00:ec2::23',
-  'metadata',
-  'metadata.google.internal',
-  'metadata.goog',
-  'instance-data',
-]);
+function unmatched(table: RouteTable, target: Target, isNamed: boolean): Refused {
+  const { agent, byName } = table;
+  const destination = authorityOf(target);
+  if (target.way === 'base-url' && byName.get(target.credentialName)?.length === 0)
+    return refusedPlainly('no_route', refusedTexts.patternsOnly);
+  if (isNamed) return refusedPlainly('placeholder_misplaced', refusedTexts.misplaced, destination);
+  if (target.way === 'base-url') {
+    const credential = target.credentialName;
+    return refused('no_grant', { agent, credential, destination: ungrantedNamed(table, credential) });
+  }
+  const credential = ungrantedAt(table, target);
+  return refused(credential === undefined ? 'no_route' : 'no_grant', { agent, credential, destination });
+}
 
-export function isMetadataHost(host: string): boolean {
-  return metadataHosts.has(host);
+/** As the agent addressed it; a base URL says which credential is meant, not where that goes. */
+export function authorityOf(target: Target): string | undefined {
+  return target.way === 'proxy' ? formatAuthority(target) : undefined;
 }
 
 /**
  * The longest path prefix, of the destination or of the grant, wins among the candidates that cover port, path and method.
  * Two credentials that fit equally well are told apart by nobody, so neither goes out. Undefined when no candidate has this port.
  */
-function choose(candidates: readonly Candidate[] | undefined, target: Target): Routed | undefined {
+function choose(
+  { agent }: RouteTable,
+  candidates: readonly Candidate[] | undefined,
+  target: Target,
+  named: ReadonlySet<string> | undefined,
+): Routed | undefined {
   let best: Candidate | undefined;
   let bestLength = -1;
   let isTied = false;
-  let missing: 'port' | 'path' | 'method' = 'port';
+  /** Of those that do not fit, one that comes near. */
+  let nearest: Candidate | undefined;
+  let isNearestCovering = false;
   for (const candidate of candidates ?? []) {
     const { route: candidateRoute, destination } = candidate;
+    if (named !== undefined && !named.has(candidateRoute.credentialId)) continue;
     if (target.way === 'proxy' && !takesPort(destination, target)) continue;
-    const length = coveredLength(candidate, target.path);
+    const length = coveredLength(candidate, judgedPath(candidate, target));
     if (length === -1) {
-      if (missing === 'port') missing = 'path';
+      nearest ??= candidate;
       continue;
     }
     if (!allows(destination.methods, target.method) || !allows(candidateRoute.limits.methods, target.method)) {
-      missing = 'method';
+      if (!isNearestCovering) nearest = candidate;
+      isNearestCovering = true;
       continue;
     }
     if (best === undefined || length > bestLength) {
@@ -110,25 +117,46 @@ function choose(candidates: readonly Candidate[] | undefined, target: Target): R
       else if (destination.scheme === 'https' && best.destination.scheme === 'http') best = candidate;
     }
   }
-  if (isTied) return refused('no_route', refusedTexts.ambiguous);
-  if (best !== undefined) return decided(best, target);
-  if (missing === 'port') return undefined;
-  return missing === 'path'
-    ? refused('path_not_allowed', refusedTexts.path)
-    : refused('method_not_allowed', refusedTexts.method(target.method));
+  if (isTied) return refusedPlainly('no_route', refusedTexts.ambiguous, authorityOf(target));
+  if (best !== undefined) return decided(best, target, agent);
+  return nearest && notAllowed(nearest, target, agent, isNearestCovering);
 }
 
-function decided({ route: matched, destination }: Candidate, target: Target): Routed {
-  if (matched.status !== 'active') return refused(matched.status, refusedStatus[matched.status]);
-  return { kind: 'matched', route: matched, destination, host: target.way === 'proxy' ? target.host : destination.hostPattern };
+function decided(candidate: Candidate, target: Target, agent: string | undefined): Routed {
+  const { route: matched, destination } = candidate;
+  if (matched.status !== 'active') return refused(matched.status, aboutOf(candidate, target, agent));
+  return { kind: 'matched', route: matched, destination, host: hostOf(destination, target), path: judgedPath(candidate, target) };
 }
 
-/** Whether what an agent addressed to this scheme and port may go to the destination. */
-export function takesPort({ scheme, port }: Destination, target: { readonly scheme: 'http' | 'https'; readonly port: number }): boolean {
-  // What the agent sent over TLS goes out over TLS. What it sent in the clear goes out over TLS if the destination says so (THREATS 13) …
-  if (target.port === port) return target.scheme === 'http' || scheme === 'https';
-  // … and an agent without TLS writes http://host, which is port 80, for what is bound to https://host.
-  return target.scheme === 'http' && target.port === 80 && scheme === 'https' && port === 443;
+function notAllowed(candidate: Candidate, target: Target, agent: string | undefined, isCovering: boolean): Refused {
+  const { destination } = candidate;
+  const about = aboutOf(candidate, target, agent);
+  if (!isMethod(target.method)) return refusedPlainly('method_not_allowed', refusedTexts.method, about.destination);
+  if (isCovering)
+    return allows(destination.methods, target.method)
+      ? refused('method_not_allowed', about)
+      : refusedByBinding('method_not_allowed', about);
+  const isBound = longestPrefix(destination.pathPrefixes, judgedPath(candidate, target)) !== -1;
+  return isBound ? refused('path_not_allowed', about) : refusedByBinding('path_not_allowed', about);
+}
+
+/** What a refusal of a matched request is about. */
+export function aboutMatched({ route, destination, host }: Matched, agent: string | undefined): About {
+  const { scheme, port } = destination;
+  return { agent, credential: route.credentialName, destination: formatAuthority({ scheme, host, port }) };
+}
+
+function aboutOf({ route: { credentialName }, destination }: Candidate, target: Target, agent: string | undefined): About {
+  const { scheme, port } = destination;
+  return { agent, credential: credentialName, destination: formatAuthority({ scheme, host: hostOf(destination, target), port }) };
+}
+
+function hostOf({ hostPattern }: Destination, target: Target): string {
+  return target.way === 'proxy' ? target.host : hostPattern;
+}
+
+function judgedPath({ segment }: Candidate, { path }: Target): string {
+  return segment === undefined ? path : withoutSegment(path, segment);
 }
 
 /** Length of the longest prefix that covers the path, 0 when nothing limits it, -1 when the destination or the grant does not cover it. */
@@ -148,16 +176,4 @@ function longestPrefix(prefixes: readonly string[], path: string): number {
 /** Without a list every method goes, save those that no policy may name: TRACE would have the upstream send our header back. */
 function allows(methods: readonly string[], method: string): boolean {
   return methods.length === 0 ? isMethod(method) : methods.includes(method);
-}
-
-function listIn<Entry>(lists: Map<string, Entry[]>, key: string): Entry[] {
-  const known = lists.get(key);
-  if (known !== undefined) return known;
-  const made: Entry[] = [];
-  lists.set(key, made);
-  return made;
-}
-
-function refused(code: ErrorCode, message: string): Routed {
-  return { kind: 'refused', code, message };
 }

@@ -23,6 +23,7 @@ const leftByEncoders = [
   '*-._', // forms (WHATWG URL, application/x-www-form-urlencoded)
   '-_.~/', // Python quote
   '-_.~$&+:=@', // Go PathEscape
+  "-_.!~*'()$&+,=:@", // our own path segments
   "-_.!~*'();,/?:@&=+$#", // encodeURI
   '-_.!~*();,/?:@&=+$[]\\^`{|}%', // the query of a WHATWG URL: nearly everything
 ];

@@ -69,9 +69,24 @@ const rebuilt = ['host', 'content-length', 'accept-encoding', 'expect'];
 /** What would have the vendor code its messages in a way that can't be searched for the secret (INV-10): no WebSocket extension is agreed on, no message compressed. */
 const messageCodings = ['sec-websocket-extensions', 'grpc-accept-encoding', 'connect-accept-encoding'];
 
+const credential: ReadonlySet<string> = new Set(credentialHeaders);
 const stripped: ReadonlySet<string> = new Set([...credentialHeaders, ...hopByHop, ...overrides, ...rebuilt, ...messageCodings]);
 
 /** Whether a header of the agent's ends here, by its name in lower case, with dashes for underscores. */
 export function isStripped(lowerName: string): boolean {
   return stripped.has(lowerName) || lowerName.startsWith('proxy-') || lowerName.startsWith('x-leasehold-');
+}
+
+/** Whether some service reads a credential from this header, by its name in lower case, with dashes for underscores. */
+export function isCredentialHeader(lowerName: string): boolean {
+  return credential.has(lowerName);
+}
+
+/** What servers log, store or show, and never read a credential from. */
+const descriptive =
+  /^(?:user-agent|referer|origin|from|range|pragma|cache-control|traceparent|tracestate|baggage|(?:accept|content|if|sec)(?:-.*)?)$/;
+
+/** Whether a placeholder may be replaced in it (THREATS 2): services have headers of their own names, but not of these. */
+export function mayCarryCredential(lowerName: string): boolean {
+  return credential.has(lowerName) || !(isStripped(lowerName) || descriptive.test(lowerName));
 }

@@ -48,6 +48,8 @@ export interface WatchEvents {
 export interface Hello {
   /** The sidecar's own agent, as its session proved it. */
   readonly agentId: string;
+  /** What operators call it. */
+  readonly agentName: string;
   readonly epoch: string;
   readonly cursorSeq: number;
   readonly headSeq: number;

@@ -4,6 +4,7 @@ import { AppError, type Clock, elapsedMs, type Instant } from '@leasehold/core';
 /** The sidecar's proven connection to a broker. Good at any replica. */
 export interface BrokerSession {
   readonly agentId: string;
+  readonly agentName: string;
   /** What every call carries. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -57,6 +58,7 @@ export function createBrokerSessions(options: BrokerSessionsOptions): BrokerSess
     identity = proven;
     session = {
       agentId: opened.agentId,
+      agentName: opened.agentName,
       metadata: { authorization: `Bearer ${opened.sessionToken}` },
       askedAt,
       expiresInMs: fromUint64(opened.expiresInMs, 'expires_in_ms'),

@@ -65,7 +65,7 @@ describe('a watch stream', () => {
     await vi.waitFor(() => expect(told.length).toBe(4));
     await vi.waitFor(() => expect(at.seen[1]).toMatchObject({ case: 'ping', value: { id: 2n } }));
     expect(told).toEqual([
-      'hello {"agentId":"agent-1","epoch":"e1","cursorSeq":4,"headSeq":5,"pingIntervalMs":1000,"maxStalenessMs":3000}',
+      'hello {"agentId":"agent-1","agentName":"a","epoch":"e1","cursorSeq":4,"headSeq":5,"pingIntervalMs":1000,"maxStalenessMs":3000}',
       'routes []',
       'revoked {"seq":5,"scope":"grant","ids":["g1"],"reason":"rotated"}',
       'pong 1 5',

@@ -63,7 +63,7 @@ export function openWatch(options: WatchCallOptions, start: LogHead | undefined,
     if (isOver) return;
     clients.heard();
     try {
-      tell(message, session.agentId, on);
+      tell(message, session, on);
     } catch (thrown) {
       over(thrown);
     }
@@ -92,12 +92,12 @@ export function openWatch(options: WatchCallOptions, start: LogHead | undefined,
   };
 }
 
-function tell(message: WatchResponse['message'], agentId: string, on: WatchEvents): void {
+function tell(message: WatchResponse['message'], { agentId, agentName }: BrokerSession, on: WatchEvents): void {
   switch (message.case) {
     case 'hello': {
       const { epoch, cursorSeq, headSeq, pingIntervalMs, maxStalenessMs } = message.value;
       const seqs = { cursorSeq: fromUint64(cursorSeq, 'cursor_seq'), headSeq: fromUint64(headSeq, 'head_seq') };
-      on.hello({ agentId, epoch, ...seqs, pingIntervalMs, maxStalenessMs });
+      on.hello({ agentId, agentName, epoch, ...seqs, pingIntervalMs, maxStalenessMs });
       break;
     }
     case 'routes':

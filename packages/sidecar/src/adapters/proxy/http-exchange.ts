@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AppError } from '@leasehold/core';
+import type { AppError } from '@leasehold/core';
 import type { AgentRequest, ExchangeControl } from '../../ports/agent-exchange.ts';
 import type { AgentService } from '../../ports/agent-service.ts';
 import { readAgentRequest } from './agent-request.ts';
 import type { AnswerBatch } from './answer-batch.ts';
 import { HttpReply } from './http-reply.ts';
 import type { Inbound } from './inbound.ts';
+import { errorFor } from './refusal.ts';
 
 export interface ServeOptions {
   readonly serviceFor: (incoming: IncomingMessage) => AgentService;
@@ -27,13 +28,13 @@ export function serveHttpExchange(
   isWaiting: boolean,
 ): void {
   const reply = new HttpReply(response, isWaiting, batch);
-  let request: AgentRequest;
+  let request: AgentRequest | undefined;
   let service: AgentService;
   try {
     request = readAgentRequest(incoming, inbound);
     service = inbound.kind === 'tunnel' ? inbound.service : serviceFor(incoming);
   } catch (thrown) {
-    const error = AppError.from(thrown);
+    const error = errorFor(thrown, request);
     reply.refuse(error);
     onRefused(error.code);
     discardRest(incoming, lingerMs);

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { AppError } from '@leasehold/core';
+import { AppError } from '@leasehold/core';
+import { taught } from '../../domain/refused.ts';
+import { authorityOf } from '../../domain/route.ts';
+import type { AgentRequest } from '../../ports/agent-exchange.ts';
 import { httpStatusOf } from './error-to-http.ts';
 
 export interface Refusal {
@@ -10,12 +13,19 @@ export interface Refusal {
   readonly body: string;
 }
 
+/** What became of a request before it was anybody's: `request` is what could be read of it. */
+export function errorFor(thrown: unknown, request: AgentRequest | undefined): AppError {
+  const error = AppError.from(thrown);
+  return request === undefined ? error : taught(error, { agent: undefined, destination: authorityOf(request.target) });
+}
+
 const defaultRetryAfterS = 1;
 
 /** The typed answer to a request that is not forwarded. The message is public; its cause stays here. */
 export function refusalOf(error: AppError): Refusal {
   const status = httpStatusOf[error.code];
-  const body = `${JSON.stringify({ error: { code: error.code, message: error.message, request_id: randomUUID() } })}\n`;
+  const { code, message, destination, hint } = error;
+  const body = `${JSON.stringify({ error: { code, message, destination, hint, request_id: randomUUID() } })}\n`;
   const headers = [
     'content-type',
     'application/json',

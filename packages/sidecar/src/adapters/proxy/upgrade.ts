@@ -7,6 +7,7 @@ import type { AgentService } from '../../ports/agent-service.ts';
 import { readAgentRequest } from './agent-request.ts';
 import type { ServeOptions } from './http-exchange.ts';
 import type { Inbound } from './inbound.ts';
+import { errorFor } from './refusal.ts';
 import { WebSocketReply } from './websocket-reply.ts';
 
 /** A WebSocket handshake (RFC 6455 section 4) as an agent exchange: judged and injected like any request, then frames both ways until one side ends. */
@@ -20,13 +21,13 @@ export function serveUpgrade(
   // Breaking off shows as its close; unheard it would end the process.
   socket.on('error', () => undefined);
   const reply = new WebSocketReply(incoming, socket, batch);
-  let request: AgentRequest;
+  let request: AgentRequest | undefined;
   let service: AgentService;
   try {
     request = readHandshake(incoming, inbound, framesOf(socket, head));
     service = inbound.kind === 'tunnel' ? inbound.service : serviceFor(incoming);
   } catch (thrown) {
-    const error = AppError.from(thrown);
+    const error = errorFor(thrown, request);
     reply.refuse(error);
     onRefused(error.code);
     return;

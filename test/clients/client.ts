@@ -1,6 +1,8 @@
 /** A: `http://` URL through the proxy · B: `https://` URL through the proxy · C: base URL on the sidecar itself. */
 export type Way = 'A' | 'B' | 'C';
 
+export type Speaks = 'HTTP' | 'WebSocket' | 'gRPC';
+
 export type RuntimeName =
   | 'node20'
   | 'node22'
@@ -20,7 +22,11 @@ export type RuntimeName =
 export interface Client {
   /** Its row in the table; once in the list. */
   readonly name: string;
+  /** HTTP when not given. */
+  readonly speaks?: Speaks;
   readonly runtime: RuntimeName;
+  /** The package whose version is the client's, where that is not the runtime's. */
+  readonly carriedBy?: string;
   /** A file under `programs/`, and its arguments. */
   readonly program: readonly string[];
   readonly ways: readonly Way[];
@@ -34,6 +40,8 @@ export interface Client {
   readonly alwaysTunnels?: true;
   /** It reads answers whole, so that it can't tell when the first piece has come. */
   readonly readsWhole?: true;
+  /** It tells its program nothing of a refusal but that there was one. */
+  readonly hidesRefusals?: true;
   /** What a user has to know. */
   readonly note?: string;
 }

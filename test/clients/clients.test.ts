@@ -1,28 +1,30 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noteNotRun } from '../harness/not-run.ts';
-import { clients, waysServed } from './clients.ts';
-import { type Found, runtimes } from './runtimes.ts';
+import { clients, isServed } from './clients.ts';
+import { type Result, resultOf, writeResults } from './results.ts';
+import { runtimes } from './runtimes.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type Trial, type TrialOptions, tryClient } from './trial.ts';
+import { type Verdict, verdictOn } from './verdict.ts';
+import { versionOf } from './versions.ts';
 import { openWorkshop } from './workshop.ts';
 
 const trialMs = 60_000;
 
 const workshop = await openWorkshop();
-const found = new Map<string, Found>();
-for (const { runtime } of clients) if (!found.has(runtime)) found.set(runtime, await runtimes[runtime](workshop));
-
 const planned: Pick<TrialOptions, 'client' | 'way' | 'runtime'>[] = [];
+let isWhole = true;
 for (const client of clients) {
-  const runtime = found.get(client.runtime);
-  if (runtime === undefined || 'missing' in runtime) noteNotRun({ what: client.name, reason: runtime?.missing ?? 'unknown' });
-  else
-    for (const way of client.ways.filter((each) => waysServed.includes(each) && !(each === 'A' && client.alwaysTunnels === true)))
-      planned.push({ client, way, runtime });
+  const runtime = await runtimes[client.runtime](workshop);
+  if ('missing' in runtime) {
+    isWhole = false;
+    noteNotRun({ what: client.name, reason: runtime.missing });
+  } else for (const way of client.ways.filter((each) => isServed(client, each))) planned.push({ client, way, runtime });
 }
 
 let stage: Stage;
 const started = new Map<number, Promise<Trial>>();
+const results: Result[] = [];
 
 /** Starts a trial unless it is already on its way. */
 function startTrial(index: number): Promise<Trial> | undefined {
@@ -40,33 +42,35 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.allSettled(started.values());
   await stage?.close();
+  if (isWhole && results.length === planned.length && process.env.LEASEHOLD_WRITE_RESULTS === '1') await writeResults(results);
 });
 
-describe.each(planned.map(({ client, way }, index) => ({ name: client.name, way, index })))('$name, way $way', ({ index }) => {
-  let trial: Trial;
-  beforeAll(async () => {
-    const own = startTrial(index);
-    // Two cores, so two at a time: the next one runs meanwhile.
-    startTrial(index + 1)?.catch(() => undefined);
-    if (own !== undefined) trial = await own;
-  }, 3 * trialMs);
+describe.each(planned.map((plan, index) => ({ ...plan, name: plan.client.name, index })))(
+  '$name, way $way',
+  ({ client, way, runtime, index }) => {
+    let trial: Trial;
+    let verdict: Verdict;
+    beforeAll(async () => {
+      const own = startTrial(index);
+      // Two cores, so two at a time: the next one runs meanwhile.
+      startTrial(index + 1)?.catch(() => undefined);
+      if (own === undefined) return;
+      trial = await own;
+      verdict = verdictOn(client, trial);
+      results.push(resultOf(client, await versionOf(client, runtime), way, trial, verdict));
+    }, 3 * trialMs);
 
-  test('gets through without a key: the vendor sees the right credential, and the client never does', () => {
-    expect([trial.call?.status, trial.sawProof], trial.traces).toEqual([200, true]);
-    expect(trial.visits.length, trial.traces).toBeGreaterThanOrEqual(2);
-    expect(trial.visits.filter(({ isRightful }) => !isRightful)).toEqual([]);
-    expect(trial.sawSecret).toBe(false);
-  });
+    test('gets through without a key: the vendor sees the right credential, and the client never does', () => {
+      expect(verdict.getsThrough, trial.traces).toEqual([]);
+    });
 
-  test('is refused without the grant, and nothing is forwarded', () => {
-    expect(trial.refused, trial.traces).toBeDefined();
-    expect(trial.refused?.status).not.toBe(200);
-    expect(`${trial.refused?.status} ${trial.traces}`).toMatch(/\b403\b/);
-    expect(stage.ungranted.visits).toEqual([]);
-  });
+    test('is refused without the grant, and nothing is forwarded', () => {
+      expect(verdict.isRefused, trial.traces).toEqual([]);
+      expect(stage.ungranted.visits).toEqual([]);
+    });
 
-  test('is cut by a revocation while an answer streams, at both ends', () => {
-    expect([trial.wasReceiving, trial.over?.how, trial.isLate], trial.traces).toEqual([true, 'cut', false]);
-    expect(trial.isClosedAtVendor).toBe(true);
-  });
-});
+    test('is cut by a revocation while an answer streams, at both ends', () => {
+      expect(verdict.isCut, trial.traces).toEqual([]);
+    });
+  },
+);

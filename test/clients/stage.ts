@@ -10,12 +10,15 @@ import { agentEnvironment } from './agent-environment.ts';
 import type { Client, Injection, Way } from './client.ts';
 import { clients } from './clients.ts';
 import type { Account } from './vendors/account.ts';
+import { startGrpcVendor } from './vendors/grpc-vendor.ts';
 import type { GuestBook } from './vendors/guest-book.ts';
 import { startHttpVendor } from './vendors/http-vendor.ts';
 
 /** A host that has a credential in the vault, and no agent with a grant for it. */
 const ungrantedName = 'ungranted';
 const suffix = '.vendor.test';
+/** Hosts that serve gRPC, and nothing else. */
+const grpcSuffix = '.grpc.test';
 const tenant = 'dev';
 
 /** The product, and the vendors that its agents call. */
@@ -46,11 +49,15 @@ export async function openStage(): Promise<Stage> {
   const ca = await createTestCa('Vendors of the matrix');
   const realHosts = clients.flatMap(({ host }) => host ?? []);
   const vendor = await startHttpVendor(await ca.issue([`*${suffix}`, ...realHosts]), dir);
+  const grpcVendor = await startGrpcVendor(await ca.issue([`*${grpcSuffix}`]));
   const stack = await startDevStack({
     env: {
       NODE_OPTIONS: `--import=${join(import.meta.dirname, 'named-hosts.ts')}`,
-      NAMED_HOSTS: JSON.stringify(Object.fromEntries([suffix, ...realHosts].map((host) => [host, '127.0.0.2']))),
-      NAMED_PORTS: JSON.stringify({ '127.0.0.2:443': vendor.port }),
+      NAMED_HOSTS: JSON.stringify({
+        ...Object.fromEntries([suffix, ...realHosts].map((host) => [host, '127.0.0.2'])),
+        [grpcSuffix]: '127.0.0.3',
+      }),
+      NAMED_PORTS: JSON.stringify({ '127.0.0.2:443': vendor.port, '127.0.0.3:443': grpcVendor.port }),
     },
   });
   const admin = await adminOf(stack);
@@ -77,20 +84,21 @@ export async function openStage(): Promise<Stage> {
         .toLowerCase()
         .replace(/[^a-z0-9]+/g, '-')
         .replace(/^-/, '');
-      const host = way === 'B' && client.host !== undefined ? client.host : `${name}${suffix}`;
+      const isGrpc = client.speaks === 'gRPC';
+      const host = way === 'B' && client.host !== undefined ? client.host : `${name}${isGrpc ? grpcSuffix : suffix}`;
       const account = await store(name, host, client.injection);
       await admin.putGrant(tenant, { agent: 'dev', credential: name });
-      const book = vendor.open(account);
+      const book = (isGrpc ? grpcVendor : vendor).open(account);
       await eventually(
         () => throughBaseUrl(stack.proxyPort, `/${name}/route-is-there`),
-        ({ status }) => status === 200,
+        ({ status }) => status !== 403,
       );
       book.visits.length = 0;
       return {
         account,
         book,
-        grantedUrl: urlOf(way, stack, name, host),
-        ungrantedUrl: urlOf(way, stack, ungrantedName, `${ungrantedName}${suffix}`),
+        grantedUrl: urlOf(client, way, stack, { name, host }),
+        ungrantedUrl: urlOf(client, way, stack, { name: ungrantedName, host: `${ungrantedName}${suffix}` }),
         revoke: async () => {
           await admin.changeCredential(tenant, name, 'suspend');
         },
@@ -100,6 +108,7 @@ export async function openStage(): Promise<Stage> {
       await admin.close();
       await stack.close();
       await vendor.close();
+      grpcVendor.close();
       await rm(dir, { recursive: true, force: true });
     },
   };
@@ -112,9 +121,9 @@ function headerOf(injection: Injection, value: string): Account['header'] {
   return { name: 'authorization', text: `Basic ${Buffer.from(`${injection.username}:${value}`).toString('base64')}` };
 }
 
-function urlOf(way: Way, stack: DevStack, name: string, host: string): string {
-  if (way === 'C') return `${stack.ready.base_url}/${name}`;
-  return `${way === 'A' ? 'http' : 'https'}://${host}`;
+function urlOf({ speaks }: Client, way: Way, stack: DevStack, to: { readonly name: string; readonly host: string }): string {
+  const url = way === 'C' ? `${stack.ready.base_url}/${to.name}` : `${way === 'A' ? 'http' : 'https'}://${to.host}`;
+  return speaks === 'WebSocket' ? url.replace(/^http/, 'ws') : url;
 }
 
 async function adminOf({ ready }: DevStack): Promise<AdminClient> {

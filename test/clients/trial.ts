@@ -3,7 +3,7 @@ import { eventually } from '../harness/lending.ts';
 import type { Client, Way } from './client.ts';
 import type { Fact } from './run-client.ts';
 import { runClient } from './run-client.ts';
-import type { Found } from './runtimes.ts';
+import type { Runtime } from './runtimes.ts';
 import type { Stage } from './stage.ts';
 import { proofFor } from './vendors/account.ts';
 import type { Visit } from './vendors/guest-book.ts';
@@ -28,7 +28,7 @@ export interface Trial {
 export interface TrialOptions {
   readonly client: Client;
   readonly way: Way;
-  readonly runtime: Extract<Found, { readonly command: unknown }>;
+  readonly runtime: Runtime;
   readonly programsDir: string;
   readonly stage: Stage;
   readonly timeoutMs: number;

@@ -1,20 +1,17 @@
-import type { Writable } from 'node:stream';
+import type { EventEmitter } from 'node:events';
 import type { GuestBook } from './guest-book.ts';
 
 const intervalMs = 50;
 
-/** Writes `piece` over and over, until the other side has had enough. */
-export function writeEndlessly(to: Writable, piece: string | Buffer, book: GuestBook): void {
-  const write = () => {
-    if (to.writable) to.write(piece);
-  };
-  const timer = setInterval(write, intervalMs);
+/** Says one more piece again and again, until `to` is closed by the other side. */
+export function endlessly(to: EventEmitter, sayMore: () => void, book: GuestBook): void {
+  const timer = setInterval(sayMore, intervalMs);
   to.on('error', () => undefined);
   to.once('close', () => {
     clearInterval(timer);
     book.noteClosed();
   });
-  write();
+  sayMore();
   book.noteBegun();
 }
 

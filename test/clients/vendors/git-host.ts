@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { proofFor } from './account.ts';
-import { writeEndlessly } from './endless-answer.ts';
+import { endlessly } from './endless-answer.ts';
 import type { GuestBook } from './guest-book.ts';
 
 const run = promisify(execFile);
@@ -47,7 +47,8 @@ export function createGitHost(dir: string): ServeGit {
       request.resume();
       response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-result' });
       response.write('0008NAK\n');
-      writeEndlessly(response, packetLine('\u0002still counting\n'), book);
+      const progress = packetLine('\u0002still counting\n');
+      endlessly(response, () => response.write(progress), book);
     } else serveByGit(book, request, response).catch((error) => response.destroy(error));
   };
 }

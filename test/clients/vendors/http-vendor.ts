@@ -1,13 +1,15 @@
-import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Identity } from '../../harness/certificates.ts';
-import { type Account, proofFor } from './account.ts';
-import { event, writeEndlessly } from './endless-answer.ts';
+import type { Account } from './account.ts';
+import { answerOf, carries } from './answers.ts';
+import { endlessly, event } from './endless-answer.ts';
 import { createGitHost, type ServeGit } from './git-host.ts';
 import { type GuestBook, openGuestBook } from './guest-book.ts';
+import { createSocketHost } from './socket-host.ts';
 
 export interface HttpVendor {
   readonly port: number;
@@ -25,6 +27,17 @@ export async function startHttpVendor(identity: Identity, dir: string): Promise<
     if (book === undefined) response.writeHead(404).end('no such host');
     else serve(book, request, response, serveGit);
   });
+  const serveSocket = createSocketHost();
+  const sockets = new Set<Duplex>();
+  server.on('upgrade', (request, socket, head) => {
+    const book = books.get(request.headers.host ?? '');
+    const isRightful = book !== undefined && carries(request.rawHeaders, book.account);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    book?.visits.push({ path: request.url ?? '', isRightful });
+    if (book !== undefined && isRightful) serveSocket(book, request, socket, head);
+    else socket.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -37,6 +50,7 @@ export async function startHttpVendor(identity: Identity, dir: string): Promise<
     },
     close: async () => {
       server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, 'close');
     },
@@ -51,29 +65,16 @@ function serve(book: GuestBook, request: IncomingMessage, response: ServerRespon
   else if (path.includes('.git/')) serveGit(book, request, response);
   else if (isEndless(path)) {
     response.writeHead(200, { 'content-type': path.includes('tarball') ? 'application/gzip' : 'text/event-stream' });
-    writeEndlessly(response, event, book);
+    endlessly(response, () => response.write(event), book);
   } else if (path.endsWith('/page')) {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>a page</title>');
   } else {
     request.resume();
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answerOf(book.account, request)));
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answerOf(book.account, request.headers)));
   }
-}
-
-/** Once, and as it should be. */
-function carries(rawHeaders: readonly string[], { header }: Account): boolean {
-  const texts = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === header.name);
-  const [text = ''] = texts;
-  return texts.length === 1 && text.length === header.text.length && timingSafeEqual(Buffer.from(text), Buffer.from(header.text));
 }
 
 /** Event streams of language models, downloads, and what has no better name. */
 function isEndless(path: string): boolean {
   return /\/stream\b|\/chat\/completions$|\/messages$|\/tarball\/|_stream\/pdf$|-response-stream$|alt=media/.test(path);
-}
-
-/** One text that serves every SDK: each reads the fields that it knows. It gives away what came in, as careless vendors do. */
-function answerOf(account: Account, { headers }: IncomingMessage): object {
-  const proof = proofFor(account);
-  return { object: 'list', ok: true, has_more: false, data: [{ id: proof }], proof, you_sent: headers };
 }

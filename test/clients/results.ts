@@ -1,0 +1,44 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client, Way } from './client.ts';
+import type { Trial } from './trial.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What the last whole run showed; `write-table.ts` makes the README's table of it. */
+export const resultsFile: string = join(import.meta.dirname, 'results.json');
+
+/** One client by one way. */
+export interface Result {
+  readonly client: string;
+  readonly version: string;
+  readonly way: Way;
+  /** All three promises were kept. */
+  readonly isKept: boolean;
+  /** What the client shows of a refusal. */
+  readonly refusal: string;
+}
+
+export function resultOf(client: Client, version: string, way: Way, trial: Trial, verdict: Verdict): Result {
+  return {
+    client: client.name,
+    version,
+    way,
+    isKept: Object.values(verdict).every((problems) => problems.length === 0),
+    refusal: refusalIn(trial),
+  };
+}
+
+function refusalIn({ refused }: Trial): string {
+  const code = refused?.code ?? /\b(no_grant|no_route)\b/.exec(refused?.error ?? '')?.[0] ?? '';
+  if (code !== '') return `403 ${code}`;
+  return refused?.status === 403 || /\b403\b/.test(refused?.error ?? '') ? '403' : 'an error';
+}
+
+export async function readResults(): Promise<readonly Result[]> {
+  return JSON.parse(await readFile(resultsFile, 'utf8'));
+}
+
+/** One line a result, so that a change is one line. */
+export async function writeResults(results: readonly Result[]): Promise<void> {
+  await writeFile(resultsFile, `[\n${results.map((result) => `  ${JSON.stringify(result)}`).join(',\n')}\n]\n`);
+}

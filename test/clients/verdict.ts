@@ -1,0 +1,49 @@
+import type { Client } from './client.ts';
+import type { Fact } from './run-client.ts';
+import type { Trial } from './trial.ts';
+
+/** What went wrong with each promise; nothing where it was kept. */
+export interface Verdict {
+  readonly getsThrough: readonly string[];
+  readonly isRefused: readonly string[];
+  readonly isCut: readonly string[];
+}
+
+export function verdictOn(client: Client, trial: Trial): Verdict {
+  const getsAnswer = succeeded(trial.call);
+  return {
+    getsThrough: problems({
+      'the call did not succeed': !getsAnswer,
+      'the client did not read the proof': !trial.sawProof,
+      'the vendor was not called twice': trial.visits.length < 2,
+      'the vendor saw something else than the right credential': trial.visits.some(({ isRightful }) => !isRightful),
+      'the client saw the credential': trial.sawSecret,
+    }),
+    isRefused: problems({
+      'the client never asked': trial.refused === undefined,
+      'the call succeeded': succeeded(trial.refused),
+      'the grant makes no difference': !getsAnswer,
+      'the client can’t tell that it was forbidden': client.hidesRefusals !== true && !isForbidden(trial),
+    }),
+    isCut: problems({
+      'no piece of the answer came': !trial.wasReceiving,
+      'the answer did not break off': trial.over?.how !== 'cut',
+      'the vendor still writes': !trial.isClosedAtVendor,
+      'the client hung': trial.isLate,
+    }),
+  };
+}
+
+/** 101 is how a WebSocket begins. */
+function succeeded(fact: Fact | undefined): boolean {
+  return fact?.status === 200 || fact?.status === 101;
+}
+
+/** gRPC has a code of its own for 403. */
+function isForbidden({ refused, traces }: Trial): boolean {
+  return refused?.status === 403 || /\b403\b|PERMISSION_DENIED|PermissionDenied/.test(`${refused?.error} ${traces}`);
+}
+
+function problems(found: Readonly<Record<string, boolean>>): readonly string[] {
+  return Object.keys(found).filter((problem) => found[problem]);
+}

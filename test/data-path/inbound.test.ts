@@ -17,6 +17,7 @@ const service: AgentService = {
     return { drained: () => undefined, stalled: () => undefined, abandoned: () => undefined };
   },
   judgeTunnel: () => ({ kind: 'intercept' }),
+  recordTunnel: () => undefined,
   keep: () => () => undefined,
 };
 const authority: Authority = { scheme: 'https', host: 'api.example.com', port: 443 };

@@ -1,9 +1,12 @@
 import { AppError, type Destination, type Instant, parseDestination, type Route, Secret } from '@leasehold/core';
 import { systemClock } from '@leasehold/runtime';
 import { type ProxyOptions, startProxy } from '../../packages/sidecar/src/adapters/proxy/listener.ts';
+import { createLeafIssuer } from '../../packages/sidecar/src/adapters/tls/leaf-issuer.ts';
+import type { Resolve } from '../../packages/sidecar/src/adapters/upstream/connect.ts';
+import { createDialBlind } from '../../packages/sidecar/src/adapters/upstream/dial-blind.ts';
 import { createUpstream, type UpstreamOptions } from '../../packages/sidecar/src/adapters/upstream/upstream.ts';
 import { type AgentServiceOptions, createAgentService } from '../../packages/sidecar/src/app/agent-service.ts';
-import { createKeptConnections } from '../../packages/sidecar/src/app/kept-connections.ts';
+import { createKeptConnections, type KeptConnections } from '../../packages/sidecar/src/app/kept-connections.ts';
 import type { LeaseEntry } from '../../packages/sidecar/src/domain/lease-entry.ts';
 import type { InFlight, Leases } from '../../packages/sidecar/src/ports/leases.ts';
 import type { Use } from '../../packages/sidecar/src/ports/use-log.ts';
@@ -15,6 +18,13 @@ export interface DataPath {
   /** What was counted, in order. */
   readonly results: string[];
   readonly leases: ScriptedLeases;
+  readonly kept: KeptConnections;
+  /** What an agent trusts for TLS inside a tunnel. */
+  readonly caPem: string;
+  /** Hosts that a certificate was made for, in order. */
+  readonly issued: readonly string[];
+  /** Hosts whose client did not take its certificate, and how it showed. */
+  readonly rejected: readonly string[];
   /** Replaces all routes. */
   route(...routes: readonly Route[]): void;
   /** Host names and the addresses that they resolve to; each look-up takes the next list, the last one stays. */
@@ -43,6 +53,8 @@ export interface DataPathChanges {
   readonly proxy?: Partial<ProxyOptions>;
   readonly upstream?: Partial<UpstreamOptions>;
   readonly service?: Partial<AgentServiceOptions>;
+  /** Connections that one agent may keep. */
+  readonly maxKept?: number;
 }
 
 export const revokedError: AppError = new AppError('lease_revoked', 'The lease behind this request was revoked.');
@@ -54,12 +66,13 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
   const names = new Map<string, (readonly string[])[]>();
   const leases = createScriptedLeases();
   let routes: readonly Route[] = [];
+  const resolve: Resolve = (host, callback) => {
+    const lists = names.get(host) ?? [['127.0.0.1']];
+    const addresses = lists.length > 1 ? lists.shift() : lists[0];
+    setImmediate(() => callback(addresses?.length === 0 ? new Error('no such name') : null, addresses ?? []));
+  };
   const upstream = createUpstream({
-    resolve: (host, callback) => {
-      const lists = names.get(host) ?? [['127.0.0.1']];
-      const addresses = lists.length > 1 ? lists.shift() : lists[0];
-      setImmediate(() => callback(addresses?.length === 0 ? new Error('no such name') : null, addresses ?? []));
-    },
+    resolve,
     timeoutMs: 5_000,
     connectionsPerPool: 4,
     maxPools: 8,
@@ -72,6 +85,7 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
     ...changes.upstream,
   });
   const metrics = { exchanged: (result: string) => results.push(result), upstreamTook: () => undefined };
+  const kept = createKeptConnections({ max: changes.maxKept ?? 100 });
   const service = createAgentService({
     leases,
     routes: { current: () => routes },
@@ -80,15 +94,42 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
     clock: systemClock,
     metrics,
     unmatched: 'refuse',
-    kept: createKeptConnections({ max: 100 }),
+    kept,
     ...changes.service,
   });
+  let caPem = '';
+  const issuer = createLeafIssuer({
+    now: Date.now,
+    onAuthorities: (certsPem) => {
+      caPem = certsPem.join('');
+    },
+  });
+  const issued: string[] = [];
+  const rejected: string[] = [];
   const { port } = await startProxy(
-    { host: '127.0.0.1', port: 0, serviceFor: () => service, onRefused: metrics.exchanged, ...changes.proxy },
+    {
+      host: '127.0.0.1',
+      port: 0,
+      serviceFor: () => service,
+      onRefused: metrics.exchanged,
+      issuer: {
+        issue: (host) => {
+          issued.push(host);
+          return issuer.issue(host);
+        },
+      },
+      onTlsRejected: (host, how) => rejected.push(`${host} ${how}`),
+      dialBlind: createDialBlind({ resolve, timeoutMs: 5_000 }),
+      ...changes.proxy,
+    },
     end.signal,
   );
   return {
     port,
+    kept,
+    caPem,
+    issued,
+    rejected,
     uses,
     results,
     leases,

@@ -176,11 +176,6 @@ describe('THREATS 4 and 16: one authority, on which everything that names it agr
 });
 
 describe('THREATS 10: ways in that are not served are refused by name', () => {
-  test.each([['CONNECT', () => `CONNECT ${api()} HTTP/1.1\r\nhost: ${api()}\r\n\r\n`]])('%s is 501', async (_, request) => {
-    expect(await refused(request())).toEqual({ status: 501, code: 'unsupported' });
-    expect(path.results).toEqual(['unsupported']);
-  });
-
   test('an upgrade to HTTP/2 in the clear is served without it, and not forwarded', async () => {
     const text = await exchangeBytes(
       path.port,

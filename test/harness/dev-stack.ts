@@ -13,6 +13,8 @@ export interface ReadyLine {
   readonly dir: string;
   readonly proxy_url: string;
   readonly base_url: string;
+  readonly agent_ca_file: string;
+  readonly agent_bundle_file: string;
   readonly admin: { readonly url: string; readonly token_file: string; readonly ca_file: string };
   readonly broker: { readonly grpc: string; readonly metrics_url: string };
   readonly sidecar: { readonly metrics_url: string };

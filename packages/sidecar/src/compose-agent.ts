@@ -156,7 +156,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     metrics: options.exchangeMetrics,
     trouble: () => follower.trouble(clock.now()),
     agentName: () => standing.agentName,
-    unmatched: 'refuse',
+    unmatched: settings.unmatched,
     kept,
   });
 

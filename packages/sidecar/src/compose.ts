@@ -5,8 +5,10 @@ import { createRegistry, type Logger, type OpsPage, readPrivateFile, startOpsSer
 import { createSidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { startProxy } from './adapters/proxy/listener.ts';
 import type { ProxyTls } from './adapters/proxy/proxy-tls.ts';
+import type { TrustFiles } from './adapters/tls/trust-files.ts';
 import { type AgentPlaneOptions, startAgentPlane } from './compose-agent.ts';
 import { serveGateway } from './compose-gateway.ts';
+import { startInterception } from './compose-interception.ts';
 import { planSidecar } from './plan-sidecar.ts';
 import type { ServedAgents } from './served-agents.ts';
 import type { SidecarSettings } from './settings.ts';
@@ -14,6 +16,8 @@ import type { SidecarSettings } from './settings.ts';
 export interface RunningSidecar {
   readonly proxyPort: number;
   readonly metricsPort: number;
+  /** Where agents find our CA; undefined without --ca-dir. */
+  readonly trustFiles: TrustFiles | undefined;
   /** Resolves when `ended` aborted, leases are given back and everything is closed. */
   readonly closed: Promise<void>;
 }
@@ -29,6 +33,7 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
   const agents =
     plan.mode === 'gateway' ? serveGateway(options, ended) : await serveOneAgent({ ...options, tokenFile: plan.tokenFile }, ended);
   metrics.observe(agents.gauges);
+  const interception = await startInterception(settings, metrics, log);
   const proxy = await startProxy(
     {
       host: settings['proxy-host'],
@@ -37,6 +42,7 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
       onRefused: metrics.exchanged,
       tls,
       ownNames: plan.mode === 'gateway' ? plan.names : [],
+      ...interception.proxy,
     },
     ended,
   );
@@ -46,9 +52,12 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
   };
   const proxyUrl = formatAuthority({ scheme: 'http', host: settings['proxy-host'], port: proxy.port });
   const { environment } = agents;
-  const pages: Record<string, OpsPage> = environment === undefined ? {} : { '/environment': () => environment(proxyUrl) };
+  const pages: Record<string, OpsPage> = {
+    '/tls-rejections': () => ({ rejections: interception.rejections.list() }),
+    ...(environment !== undefined && { '/environment': () => environment(proxyUrl) }),
+  };
   const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready, pages }, ended);
-  return { proxyPort: proxy.port, metricsPort: ops.port, closed: agents.closed };
+  return { proxyPort: proxy.port, metricsPort: ops.port, trustFiles: interception.trustFiles, closed: agents.closed };
 }
 
 interface OneAgentOptions extends Pick<AgentPlaneOptions, 'settings' | 'broker' | 'instanceName' | 'metrics' | 'log'> {

@@ -9,7 +9,12 @@ await runProgram({
   settings: sidecarSettings,
   run: async ({ settings, log, ended, announce }) => {
     const sidecar = await startSidecar(settings, log, ended);
-    announce({ proxy_port: sidecar.proxyPort, metrics_port: sidecar.metricsPort });
+    const { proxyPort, metricsPort, trustFiles } = sidecar;
+    announce({
+      proxy_port: proxyPort,
+      metrics_port: metricsPort,
+      ...(trustFiles !== undefined && { agent_ca_file: trustFiles.caFile, agent_bundle_file: trustFiles.bundleFile }),
+    });
     await sidecar.closed;
   },
 });

@@ -23,6 +23,17 @@ export const sidecarSettings = {
   'instance-name': { kind: 'text', about: 'What operators call this sidecar. Default: the host name.', fallback: undefined },
   'proxy-host': { kind: 'text', about: 'Address for agents; loopback only, but for a gateway with TLS.', fallback: '127.0.0.1' },
   'proxy-port': { kind: 'port', about: 'Port for agents; 0 means any free one.', fallback: 7480 },
+  'ca-dir': {
+    kind: 'text',
+    about: 'Directory for ca.pem (our CA) and bundle.pem (with what this system trusts) for agents that use https:// through the proxy.',
+    fallback: undefined,
+  },
+  unmatched: {
+    kind: 'choice',
+    about: 'What happens to a tunnel to a host that no credential is bound to; "tunnel" passes its bytes unseen, and logs.',
+    fallback: 'refuse',
+    choices: ['refuse', 'tunnel'],
+  },
   'metrics-host': { kind: 'text', about: 'Address of /livez, /readyz and /metrics.', fallback: '127.0.0.1' },
   'metrics-port': { kind: 'port', about: 'Port of /livez, /readyz and /metrics; 0 means any free one.', fallback: 7481 },
   'stream-grace': {

@@ -5,7 +5,9 @@ import type { Route } from '@leasehold/core';
 import { createRegistry, systemClock } from '@leasehold/runtime';
 import { createSidecarMetrics } from '../../../packages/sidecar/src/adapters/metrics/sidecar-metrics.ts';
 import { startProxy } from '../../../packages/sidecar/src/adapters/proxy/listener.ts';
+import { createLeafIssuer } from '../../../packages/sidecar/src/adapters/tls/leaf-issuer.ts';
 import { resolveBySystem } from '../../../packages/sidecar/src/adapters/upstream/connect.ts';
+import { createDialBlind } from '../../../packages/sidecar/src/adapters/upstream/dial-blind.ts';
 import { createUpstream } from '../../../packages/sidecar/src/adapters/upstream/upstream.ts';
 import { createAgentService } from '../../../packages/sidecar/src/app/agent-service.ts';
 import { createKeptConnections } from '../../../packages/sidecar/src/app/kept-connections.ts';
@@ -131,7 +133,18 @@ const kept = createKeptConnections({ max: 10_000 });
 const service = createAgentService({ leases, routes, upstream, useLog, clock, metrics, unmatched: 'refuse', kept });
 
 const running = [follower.run(end.signal), useLog.run(end.signal)];
-const { port } = await startProxy({ host: '127.0.0.1', port: 0, serviceFor: () => service, onRefused: metrics.exchanged }, end.signal);
+const { port } = await startProxy(
+  {
+    host: '127.0.0.1',
+    port: 0,
+    serviceFor: () => service,
+    onRefused: metrics.exchanged,
+    issuer: createLeafIssuer({ now: Date.now, onAuthorities: () => undefined }),
+    onTlsRejected: metrics.tlsRejected,
+    dialBlind: createDialBlind({ resolve: resolveBySystem, timeoutMs: 10_000 }),
+  },
+  end.signal,
+);
 process.send?.({ port });
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));

@@ -32,8 +32,8 @@ function readyLine(stack: Stack): object {
     agent: stack.agent,
     proxy_url: stack.proxyUrl,
     base_url: stack.baseUrl,
-    // No interception of TLS yet, so there is no CA for the agent to trust.
-    agent_ca_file: null,
+    agent_ca_file: stack.agentCa.file,
+    agent_bundle_file: stack.agentCa.bundleFile,
     admin: { url: stack.admin.url, token_file: stack.admin.tokenFile, ca_file: stack.admin.caFile },
     broker: { grpc: stack.brokerGrpc, metrics_url: stack.brokerMetricsUrl },
     sidecar: { metrics_url: stack.sidecarMetricsUrl },

@@ -11,6 +11,8 @@ export interface Stack {
   readonly agent: string;
   readonly proxyUrl: string;
   readonly baseUrl: string;
+  /** Our CA for the agent, alone and with what the system trusts. */
+  readonly agentCa: { readonly file: string; readonly bundleFile: string };
   readonly admin: { readonly url: string; readonly tokenFile: string; readonly caFile: string };
   readonly brokerGrpc: string;
   readonly brokerMetricsUrl: string;
@@ -65,6 +67,8 @@ export async function startStack({ dir, port, logLevel = 'info' }: StackOptions)
         admin.caFile,
         '--agent-token-file',
         state.agentTokenFile,
+        '--ca-dir',
+        state.agentCa,
         '--proxy-port',
         String(port),
         '--metrics-port',
@@ -82,6 +86,7 @@ export async function startStack({ dir, port, logLevel = 'info' }: StackOptions)
       agent: devName,
       proxyUrl,
       baseUrl: proxyUrl,
+      agentCa: { file: sidecar.facts.agent_ca_file ?? '', bundleFile: sidecar.facts.agent_bundle_file ?? '' },
       admin,
       brokerGrpc: grpc,
       brokerMetricsUrl: `http://127.0.0.1:${broker.facts.metrics_port}/metrics`,

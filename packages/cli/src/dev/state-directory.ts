@@ -7,6 +7,8 @@ export interface StateDirectory {
   readonly path: string;
   readonly broker: string;
   readonly agentTokenFile: string;
+  /** What an agent has to trust for https:// through the proxy. */
+  readonly agentCa: string;
   readonly adminFile: string;
   readonly logFile: string;
 }
@@ -23,6 +25,7 @@ export async function openStateDirectory(dir: string): Promise<StateDirectory> {
     path,
     broker: join(path, 'broker'),
     agentTokenFile: join(path, 'agent.token'),
+    agentCa: join(path, 'agent-ca'),
     adminFile: join(path, 'admin.json'),
     logFile: join(path, 'services.log'),
   };

@@ -1,3 +1,4 @@
+import { formatAuthority } from '@leasehold/core';
 import { judgeTunnel, type UnmatchedPolicy } from '../domain/judge-tunnel.ts';
 import { toError } from '../domain/refused.ts';
 import type { AgentService } from '../ports/agent-service.ts';
@@ -14,6 +15,7 @@ export interface AgentServiceOptions extends Omit<HandleRequestOptions, 'tableOf
 
 /** The use cases of one agent. Sidecar mode has one of these. */
 export function createAgentService({ routes, unmatched, kept, ...options }: AgentServiceOptions): AgentService {
+  const { metrics, useLog } = options;
   const tableOf = createCompiledRoutes(routes, options.agentName);
   return {
     handle: createHandleRequest({ ...options, tableOf }),
@@ -22,6 +24,11 @@ export function createAgentService({ routes, unmatched, kept, ...options }: Agen
       if (table === undefined) return { kind: 'refused', error: notReady(options.trouble?.()) };
       const judged = judgeTunnel(table, target, unmatched);
       return judged.kind === 'refused' ? { kind: 'refused', error: toError(judged) } : judged;
+    },
+    recordTunnel: (target, outcome, httpStatus) => {
+      const authority = formatAuthority({ scheme: 'https', ...target });
+      metrics.exchanged(outcome);
+      useLog.record({ credentialId: '', leaseId: '', method: 'CONNECT', authority, path: '', outcome, httpStatus });
     },
     keep: kept.keep,
   };

@@ -45,6 +45,13 @@ export function createPendingService(arriving: Promise<AgentService>, onRefused:
         return { kind: 'refused', error: AppError.from(thrown) };
       }
     },
+    recordTunnel(target, outcome, httpStatus) {
+      arriving.then(
+        (service) => service.recordTunnel(target, outcome, httpStatus),
+        // Whoever proved to be nobody has no records: it is counted as one that was refused, which is all that it can be.
+        (thrown: unknown) => onRefused(AppError.from(thrown).code),
+      );
+    },
     keep(cut) {
       if (arrived !== undefined) return arrived.keep(cut);
       let isKept = true;

@@ -1,4 +1,4 @@
-import type { AppError } from '@leasehold/core';
+import type { AppError, ErrorCode } from '@leasehold/core';
 import type { HandleRequest } from './agent-exchange.ts';
 
 /** What one agent is served: its routes, its leases, its limits. Whoever holds it has proven to be that agent, or speaks from where only it can. */
@@ -9,6 +9,8 @@ export interface AgentService {
    * `handle`. A promise where the agent has to be proven first; it never rejects.
    */
   judgeTunnel(target: TunnelTarget): TunnelVerdict | Promise<TunnelVerdict>;
+  /** Leaves the record, and the count, of a tunnel that was refused with this error code, or passed blind and has ended. Others are recorded by their requests. */
+  recordTunnel(target: TunnelTarget, outcome: ErrorCode | 'passed_blind', httpStatus: number): void;
   /**
    * Says that a connection is kept open for this agent, until the returned function is called. `cut` runs at most once: when the agent is served
    * here no longer. Undefined when the agent has as many as it may: refuse with `overloaded`.

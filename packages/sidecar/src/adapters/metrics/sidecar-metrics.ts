@@ -18,7 +18,7 @@ export interface AgentCounts {
 }
 
 export interface SidecarMetrics {
-  /** `result`: `forwarded`, or the error code that the agent was given. */
+  /** `result`: `forwarded`, `passed_blind`, or the error code that the agent was given. */
   exchanged(result: string): void;
   /** From dispatch to the end of the answer, ms. */
   upstreamTook(ms: number): void;
@@ -30,6 +30,7 @@ export interface SidecarMetrics {
   revocationApplied(scope: string): void;
   reset(): void;
   countAgent(tenant: string, agent: string): AgentCounts;
+  tlsRejected(): void;
   observe(gauges: SidecarGauges): void;
 }
 
@@ -41,7 +42,7 @@ export function createSidecarMetrics(registry: Registry): SidecarMetrics {
   const registers = [registry];
   const injections = new Counter({
     name: 'leasehold_sidecar_injections_total',
-    help: 'Requests, by result: forwarded, or the error code that the agent was given.',
+    help: 'Requests and tunnels, by result: forwarded, passed_blind (bytes without a credential), or the error code that the agent was given.',
     labelNames: ['result'],
     registers,
   });
@@ -95,6 +96,12 @@ export function createSidecarMetrics(registry: Registry): SidecarMetrics {
     registers,
   });
 
+  const tlsRejections = new Counter({
+    name: 'leasehold_sidecar_tls_client_rejections_total',
+    help: 'Times that a client did not take the certificate with which its TLS was ended here; /tls-rejections on this port has the hosts.',
+    registers,
+  });
+
   // The one label of the hot path: held in a variable, since looking a child up costs more than counting.
   const forwarded = injections.labels('forwarded');
 
@@ -122,6 +129,7 @@ export function createSidecarMetrics(registry: Registry): SidecarMetrics {
         },
       };
     },
+    tlsRejected: () => tlsRejections.inc(),
     observe: (gauges) => {
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({

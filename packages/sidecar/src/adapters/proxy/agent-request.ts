@@ -11,16 +11,18 @@ import {
 } from '@leasehold/core';
 import type { AgentRequest } from '../../ports/agent-exchange.ts';
 import type { Inbound } from './inbound.ts';
-
-const maxHeaders = 100;
+import { isOurName } from './our-name.ts';
+import { readFraming } from './request-framing.ts';
 
 /**
  * Makes a plain value of what came in: absolute-form (a client with `http_proxy`), or origin-form on the base URL, in a tunnel or redirected. The
  * authority is computed once, and everything that names it must agree (INV-8). Throws AppError `bad_request`, `authority_mismatch`, `headers_too_large` or `unsupported`.
  */
 export function readAgentRequest(incoming: IncomingMessage, inbound: Inbound): AgentRequest {
+  if (inbound.kind === 'misdirected') throw inbound.error;
   const { url = '', method = '', rawHeaders } = incoming;
   const { host, contentLength, isChunked } = readFraming(rawHeaders);
+  if (host === undefined) throw new AppError('bad_request', 'The request has no Host header. Send one.');
   const body = isChunked || (contentLength !== undefined && contentLength !== '0') ? incoming : undefined;
   if (url.startsWith('/') && inbound.kind === 'open') {
     mustBeOurs(host, inbound);
@@ -47,54 +49,12 @@ function readAuthority(url: string, host: string, inbound: Inbound): Authority &
   return said;
 }
 
-interface Framing {
-  readonly host: string;
-  readonly contentLength: string | undefined;
-  readonly isChunked: boolean;
-}
-
-/** The headers that Node's parser has acted on, which are said once or not at all (RFC 9112 sections 3.2 and 6). */
-function readFraming(rawHeaders: readonly string[]): Framing {
-  if (rawHeaders.length > maxHeaders * 2)
-    throw new AppError('headers_too_large', `The request has more than ${maxHeaders} headers. Send fewer.`);
-  let host: string | undefined;
-  let contentLength: string | undefined;
-  let transferEncoding: string | undefined;
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? '';
-    if (name.length !== 4 && name.length !== 14 && name.length !== 17) continue;
-    const lower = name.toLowerCase();
-    const value = rawHeaders[index + 1] ?? '';
-    if (lower === 'host') {
-      if (host !== undefined) throw twice('Host');
-      host = value;
-    } else if (lower === 'content-length') {
-      if (contentLength !== undefined) throw twice('Content-Length');
-      contentLength = value;
-    } else if (lower === 'transfer-encoding') {
-      if (transferEncoding !== undefined) throw twice('Transfer-Encoding');
-      transferEncoding = value;
-    }
-  }
-  if (host === undefined) throw new AppError('bad_request', 'The request has no Host header. Send one.');
-  // Another coding would go on without its label: only chunked is ours to take off.
-  if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked')
-    throw new AppError('unsupported', 'The only Transfer-Encoding that is served is chunked. Send the body without another.');
-  return { host, contentLength, isChunked: transferEncoding !== undefined };
-}
-
-function twice(name: string): AppError {
-  return new AppError('bad_request', `The request has two ${name} headers. Send one.`);
-}
-
-const loopbackNames: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '::1']);
-
 /** A page in a browser on this machine can make names of its own resolve to loopback, but it can't choose the Host (DNS rebinding, THREATS 16). */
 function mustBeOurs(host: string, { ownPort, ownNames }: Inbound & { kind: 'open' }): void {
   // What nearly everybody writes.
   if (host === `127.0.0.1:${ownPort}`) return;
   const authority = parseHostAndPort(host, 'http');
-  if (loopbackNames.has(authority.host) && authority.port === ownPort) return;
+  if (isOurName(authority, ownPort)) return;
   if (ownNames.has(authority.host)) return;
   throw new AppError(
     'authority_mismatch',

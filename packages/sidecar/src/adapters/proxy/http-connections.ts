@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, OutgoingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { AppError } from '@leasehold/core';
@@ -7,7 +7,8 @@ import { createAnswerBatch } from './answer-batch.ts';
 import { type ServeOptions, serveHttpExchange } from './http-exchange.ts';
 import type { Inbound } from './inbound.ts';
 import { isBeforeTls, type ProxyTls, tlsOptions } from './proxy-tls.ts';
-import { refusalBytes } from './refusal.ts';
+import { refuseSocket } from './refuse-socket.ts';
+import { responseOn } from './response-on.ts';
 import { serveUpgrade } from './upgrade.ts';
 
 export interface HttpConnectionsOptions {
@@ -30,11 +31,13 @@ export interface HttpConnections {
   readonly server: Server;
   /** Serves a socket that somebody else accepted: what a tunnel holds, ended TLS, what was redirected. */
   accept(socket: Duplex, inbound: Inbound): void;
+  /** How a connection that is served here came in. */
+  inboundOf(socket: Duplex): Inbound;
 }
 
 const maxHeaderBytes = 32_768;
 /** How long a connection that is being given up may take. */
-const lingerMs = 2_000;
+export const lingerMs = 2_000;
 
 /** HTTP/1.1 of agents, whichever way it came in. Whatever else comes is refused with a typed answer. */
 export function createHttpConnections(options: HttpConnectionsOptions): HttpConnections {
@@ -72,19 +75,10 @@ export function createHttpConnections(options: HttpConnectionsOptions): HttpConn
   server.on('checkContinue', (incoming, response) => serveHttpExchange(serving, inboundOf(incoming.socket), incoming, response, true));
   server.on('checkExpectation', (incoming, response) => serveHttpExchange(serving, inboundOf(incoming.socket), incoming, response, true));
 
-  const refuse = (socket: Duplex, error: AppError) => {
-    socket.on('error', () => undefined);
-    socket.end(refusalBytes(error));
-    socket.resume();
-    // The other side may keep its half open for as long as it likes.
-    const timer = setTimeout(() => socket.destroy(), lingerMs);
-    socket.once('close', () => clearTimeout(timer));
-  };
   const refuseUncounted = (socket: Duplex, error: AppError) => {
     onRefused(error.code);
-    refuse(socket, error);
+    refuseSocket(socket, error, lingerMs);
   };
-  server.on('connect', (_, socket) => refuseUncounted(socket, connectUnsupported()));
   server.on('upgrade', (incoming, socket, head) => serveUpgrade(serving, inboundOf(socket), incoming, incoming.socket, head));
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
     if (isBeforeTls(socket)) return socket.destroy();
@@ -92,12 +86,13 @@ export function createHttpConnections(options: HttpConnectionsOptions): HttpConn
     // In the middle of an answer there is no place for another.
     if (cause.code === 'ECONNRESET' || !socket.writable || inProgress?.headersSent === true) socket.destroy();
     // A body that goes wrong belongs to an exchange, which counts itself.
-    else if (inProgress !== undefined) refuse(socket, unreadableRequest(cause));
+    else if (inProgress !== undefined) refuseSocket(socket, unreadableRequest(cause), lingerMs);
     else refuseUncounted(socket, unreadableRequest(cause));
   });
 
   return {
     server,
+    inboundOf,
     accept: (socket, inbound) => {
       inbounds.set(socket, inbound);
       // What a server over TLS calls a connection is one that has its handshake before it.
@@ -110,11 +105,6 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Node keeps the response in progress on its socket, and its own handler of parse errors looks there too. */
-function responseOn(socket: Duplex): OutgoingMessage | undefined {
-  return '_httpMessage' in socket && socket._httpMessage instanceof OutgoingMessage ? socket._httpMessage : undefined;
-}
-
 function unreadableRequest(cause: NodeJS.ErrnoException): AppError {
   if (cause.code === 'HPE_HEADER_OVERFLOW')
     return new AppError('headers_too_large', `The head of the request is larger than ${maxHeaderBytes} bytes. Send less in headers.`, {
@@ -123,11 +113,4 @@ function unreadableRequest(cause: NodeJS.ErrnoException): AppError {
   if (cause.code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new AppError('bad_request', 'The head of the request took too long to arrive. Send it again.', { cause });
   return new AppError('bad_request', 'This is not valid HTTP/1.1, so it was not looked at any further. Check the client.', { cause });
-}
-
-function connectUnsupported(): AppError {
-  return new AppError(
-    'unsupported',
-    'CONNECT is not served here. Use an http:// URL with the proxy (it goes on over TLS), or the base URL http://127.0.0.1:PORT/<credential>/…',
-  );
 }

@@ -3,6 +3,7 @@ import type { AppError } from '@leasehold/core';
 import type { AgentReply } from '../../ports/agent-exchange.ts';
 import type { AnswerBatch } from './answer-batch.ts';
 import { refusalOf } from './refusal.ts';
+import { resetConnection } from './reset-connection.ts';
 
 /** The agent's side of an exchange on Node's server. A class, since one is made for each request of the hot path. */
 export class HttpReply implements AgentReply {
@@ -71,7 +72,7 @@ export class HttpReply implements AgentReply {
   cut(): void {
     const { socket } = this.#response;
     // Where the end of the connection is the end of the body, only a reset tells them apart.
-    if (this.#endsByClosing) socket?.resetAndDestroy();
+    if (this.#endsByClosing && socket !== null) resetConnection(socket);
     this.#response.destroy();
   }
 

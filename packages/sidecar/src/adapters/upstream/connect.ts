@@ -25,6 +25,9 @@ export type Connected = (error: AppError | null, socket: Socket | TLSSocket | nu
 /** Makes connections to one host of one destination. */
 export type Dial = (connected: Connected) => void;
 
+/** What of a destination matters to a connection. */
+export type DialedDestination = Pick<Destination, 'scheme' | 'port' | 'caPem' | 'privateCidrs'>;
+
 /** How long one address of several may keep the next one waiting. */
 const attemptMs = 2_000;
 
@@ -32,7 +35,7 @@ const attemptMs = 2_000;
  * Each call resolves once, checks *every* address, and dials one that was checked, so that a name can't flip between the check and the
  * dial (INV-8, THREATS 11). TLS is always verified, whatever the environment says.
  */
-export function createDial(destination: Destination, host: string, { resolve, timeoutMs }: ConnectOptions): Dial {
+export function createDial(destination: DialedDestination, host: string, { resolve, timeoutMs }: ConnectOptions): Dial {
   const isAddress = isIP(host) !== 0;
   // Parsing a CA costs more than a handshake.
   let context: SecureContext | undefined;

@@ -1,0 +1,51 @@
+import { type Logger, systemClock } from '@leasehold/runtime';
+import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
+import type { ProxyOptions } from './adapters/proxy/listener.ts';
+import { createLeafIssuer } from './adapters/tls/leaf-issuer.ts';
+import { type TrustFiles, trustFilesIn, writeTrustFiles } from './adapters/tls/trust-files.ts';
+import { resolveBySystem } from './adapters/upstream/connect.ts';
+import { createDialBlind } from './adapters/upstream/dial-blind.ts';
+import { createTlsRejections, type TlsRejections } from './app/tls-rejections.ts';
+import type { SidecarSettings } from './settings.ts';
+
+export interface Interception {
+  readonly proxy: Pick<ProxyOptions, 'issuer' | 'dialBlind' | 'onTlsRejected'>;
+  readonly rejections: TlsRejections;
+  /** Undefined without --ca-dir. */
+  readonly trustFiles: TrustFiles | undefined;
+}
+
+/** What tunnels need: a CA of this process's own, and its certificate where agents can read it. */
+export async function startInterception(settings: SidecarSettings, metrics: SidecarMetrics, log: Logger): Promise<Interception> {
+  const dir = settings['ca-dir'];
+  let written: Promise<void> = Promise.resolve();
+  const issuer = createLeafIssuer({
+    now: () => systemClock.now().wallMs,
+    onAuthorities: (certsPem) => {
+      if (dir !== undefined) written = writeTrustFiles(dir, certsPem);
+      // Awaited below the first time. Later on the old CA is good for weeks: the failure is told, and its CA stays in the files.
+      written.catch((err: unknown) => log.error({ err }, 'the certificate of the next CA was not written'));
+    },
+  });
+  await written;
+  const rejections = createTlsRejections({
+    maxHosts: 200,
+    onFirst: (host, how) =>
+      log.warn(
+        { host, how },
+        'a client does not trust the certificate with which its TLS is ended here: give it the CA file, or the base URL',
+      ),
+  });
+  return {
+    rejections,
+    trustFiles: dir === undefined ? undefined : trustFilesIn(dir),
+    proxy: {
+      issuer,
+      dialBlind: createDialBlind({ resolve: resolveBySystem, timeoutMs: settings['upstream-connect-timeout'] }),
+      onTlsRejected: (host, how) => {
+        metrics.tlsRejected();
+        rejections.add(host, how);
+      },
+    },
+  };
+}

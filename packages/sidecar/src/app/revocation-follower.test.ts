@@ -124,6 +124,23 @@ describe('a stream that breaks', () => {
     await run;
   });
 
+  it('is tried again soon after a Reset, however long the broker was away, but not after one Reset upon another', async () => {
+    void rig.follower.run(new AbortController().signal);
+    for (let gone = 0; gone < 6; gone += 1) {
+      rig.streams.at(-1)?.on.ended(new Error('connection refused'));
+      await vi.advanceTimersByTimeAsync(5_000);
+    }
+    const before = rig.streams.length;
+    rig.streams.at(-1)?.on.reset('epoch changed');
+    await vi.advanceTimersByTimeAsync(500);
+    expect(rig.streams.length).toBe(before + 1);
+    rig.streams.at(-1)?.on.reset('epoch changed');
+    await vi.advanceTimersByTimeAsync(999);
+    expect(rig.streams.length).toBe(before + 1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(rig.streams.length).toBe(before + 2);
+  });
+
   it('is tried again later and later, not in a crowd', async () => {
     const running = new AbortController();
     const run = rig.follower.run(running.signal);

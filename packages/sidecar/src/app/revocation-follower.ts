@@ -43,6 +43,7 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
 
   async function run(ended: AbortSignal): Promise<void> {
     let attempt = 0;
+    let wasReset = false;
     while (!ended.aborted) {
       standing.establish(true);
       const pingsBefore = lastPingId;
@@ -50,8 +51,11 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
       standing.establish(false);
       lastEnd = end.why;
       onEvent({ kind: 'disconnected', why: end.why });
-      // More than the first ping was sent: the stream was a working one, and the next attempt is a first one.
-      if (lastPingId > pingsBefore + 1) attempt = 0;
+      // More than the first ping was sent: the stream was a working one, and the next attempt is a first one. So it is after a Reset, since a
+      // broker that says so is there; but not after one Reset upon another.
+      const hasWorked = lastPingId > pingsBefore + 1;
+      if (hasWorked || (end.isReset && !wasReset)) attempt = 0;
+      wasReset = end.isReset && !hasWorked;
       await pause(backoffMs(options.backoff, attempt, options.random()), ended);
       attempt += 1;
     }

@@ -4,6 +4,7 @@ import { addService, LeaseService, SessionService, type UnaryObserver } from '@l
 import { listening } from '@leasehold/runtime';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { WatchHub } from '../../ports/watch-stream.ts';
+import { createHandshakeQueue } from './handshake-queue.ts';
 import { createLeaseService } from './lease-service.ts';
 import { createSessionService } from './session-service.ts';
 import { createWatchService } from './watch-service.ts';
@@ -27,6 +28,8 @@ export interface GrpcLimits {
   /** What may wait on one watch stream for its reader. */
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
+  /** TLS handshakes under way at once; a crowd that reconnects waits for its turn. */
+  readonly maxHandshakes: number;
   /** How long what was ended may take to leave by itself, ms. */
   readonly lingerMs: number;
 }
@@ -37,12 +40,16 @@ export interface GrpcServer {
   readonly closed: Promise<void>;
 }
 
+const handshakePatienceMs = 250;
+const handshakeTimeoutMs = 20_000;
+
 const defaults: GrpcLimits = {
   maxConnections: 25_000,
   maxStreamsPerConnection: 256,
   maxRequestBytes: 1_048_576,
   maxQueuedMessages: 8_192,
   maxQueuedBytes: 2_097_152,
+  maxHandshakes: 32,
   lingerMs: 1_000,
 };
 
@@ -66,15 +73,22 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
     ...createLeaseService(lending, onCall),
     watch: createWatchService({ lending, hub, ...limits, cut: (peer) => sockets.get(peer)?.destroy() }),
   });
-  const certificate = { cert_chain: Buffer.from(tls.certPem), private_key: Buffer.from(tls.keyPem) };
-  const injector = server.createConnectionInjector(ServerCredentials.createSsl(null, [certificate]));
+  // TLS is ended here, so that the server gets connections that are secure already.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const handshakes = createHandshakeQueue({
+    tls,
+    atOnce: limits.maxHandshakes,
+    patienceMs: handshakePatienceMs,
+    timeoutMs: handshakeTimeoutMs,
+    onSecure: (socket) => injector.injectConnection(socket),
+  });
 
   const listener = createServer({ noDelay: true }, (socket) => {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     sockets.set(peer, socket);
     socket.on('close', () => sockets.delete(peer));
     socket.on('error', () => socket.destroy());
-    injector.injectConnection(socket);
+    handshakes.admit(socket);
   });
   listener.maxConnections = limits.maxConnections;
   const address = await listening(listener, { host, port, what: 'grpc' }, ended);

@@ -50,7 +50,7 @@ export const caller: SessionClaims = {
 };
 
 export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<Wired> {
-  const { certPem, keyPem } = await certificate();
+  const { certPem, keyPem } = await testCertificate();
   const end = new AbortController();
   const asked: unknown[][] = [];
   const observed: string[] = [];
@@ -127,7 +127,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
   return wired;
 }
 
-async function certificate(): Promise<{ readonly certPem: string; readonly keyPem: string }> {
+export async function testCertificate(): Promise<{ readonly certPem: string; readonly keyPem: string }> {
   cryptoProvider.set(webcrypto);
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);

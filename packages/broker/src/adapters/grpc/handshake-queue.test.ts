@@ -1,0 +1,82 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { createHandshakeQueue, type HandshakeQueueOptions } from './handshake-queue.ts';
+import { testCertificate } from './wired.suite.ts';
+
+let tls: HandshakeQueueOptions['tls'];
+beforeAll(async () => {
+  tls = await testCertificate();
+});
+
+let listener: Server;
+let clients: Socket[] = [];
+afterEach(async () => {
+  for (const client of clients) client.destroy();
+  clients = [];
+  listener.close();
+  await once(listener, 'close');
+});
+
+/** Resolves with what opens clients, and those that came through. */
+async function listen(changes: Partial<HandshakeQueueOptions>) {
+  const secure: TLSSocket[] = [];
+  const queue = createHandshakeQueue({
+    tls,
+    atOnce: 2,
+    patienceMs: 60_000,
+    timeoutMs: 60_000,
+    onSecure: (socket) => secure.push(socket),
+    ...changes,
+  });
+  listener = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    queue.admit(socket);
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const kept = <S extends Socket>(client: S): S => {
+    clients.push(client.on('error', () => client.destroy()));
+    return client;
+  };
+  return {
+    secure,
+    /** Resolves once the listener has it. */
+    async openSilent() {
+      const accepted = once(listener, 'connection');
+      const client = kept(connectTcp(port, '127.0.0.1'));
+      await accepted;
+      return client;
+    },
+    openTls: () => kept(connectTls({ port, host: '127.0.0.1', ca: tls.certPem, servername: 'broker.test', ALPNProtocols: ['h2'] })),
+  };
+}
+
+it('no more than so many handshakes are under way; who leaves makes room for the next', async () => {
+  const { secure, openSilent, openTls } = await listen({});
+  const silent = [await openSilent(), await openSilent()];
+  const third = openTls();
+  await once(third, 'connect');
+  // What it says lies in the socket as long as its turn has not come; a round trip over another connection shows that nothing was done.
+  const fourth = await openSilent();
+  fourth.destroy();
+  expect(secure.length).toBe(0);
+  silent[0]?.destroy();
+  await once(third, 'secureConnect');
+  expect(third.alpnProtocol).toBe('h2');
+  await vi.waitFor(() => expect(secure.length).toBe(1));
+});
+
+it('who dawdles holds up nobody for longer than the patience', async () => {
+  const { openSilent, openTls } = await listen({ patienceMs: 20 });
+  await openSilent();
+  await openSilent();
+  await once(openTls(), 'secureConnect');
+});
+
+it('a handshake that takes too long is cut', async () => {
+  const { openSilent } = await listen({ timeoutMs: 20 });
+  await once(await openSilent(), 'close');
+});

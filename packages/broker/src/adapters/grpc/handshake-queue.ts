@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
+
+/** Lets connections in through TLS, a few at a time. */
+export interface HandshakeQueue {
+  admit(socket: Socket): void;
+}
+
+export interface HandshakeQueueOptions {
+  readonly tls: { readonly certPem: string; readonly keyPem: string };
+  /** Handshakes under way at once. Each costs a millisecond or two: a crowd that reconnects must not hold the event loop against those inside. */
+  readonly atOnce: number;
+  /** After this the next one begins, whatever becomes of this one: who dawdles holds up nobody. */
+  readonly patienceMs: number;
+  /** A handshake that takes longer is cut. */
+  readonly timeoutMs: number;
+  readonly onSecure: (socket: TLSSocket) => void;
+}
+
+/** Those who wait are bounded by the connections that the listener takes, and come in the order in which they came. */
+export function createHandshakeQueue({ tls, atOnce, patienceMs, timeoutMs, onSecure }: HandshakeQueueOptions): HandshakeQueue {
+  const waiting = new Set<Socket>();
+  /** By peer: what makes room for the next. */
+  const underWay = new Map<string, () => void>();
+  // Never listens: it is handed connections one by one.
+  const server = createServer(
+    { cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2', ALPNProtocols: ['h2'], handshakeTimeout: timeoutMs },
+    (secure) => {
+      underWay.get(peerOf(secure))?.();
+      secure.on('error', () => secure.destroy());
+      onSecure(secure);
+    },
+  );
+  server.on('tlsClientError', (_, secure) => secure.destroy());
+
+  function next(): void {
+    for (const socket of waiting) {
+      if (underWay.size >= atOnce) return;
+      waiting.delete(socket);
+      begin(socket);
+    }
+  }
+
+  function begin(socket: Socket): void {
+    const peer = peerOf(socket);
+    const makeRoom = () => {
+      clearTimeout(patience);
+      if (underWay.get(peer) !== makeRoom) return;
+      underWay.delete(peer);
+      next();
+    };
+    const patience = setTimeout(makeRoom, patienceMs);
+    underWay.set(peer, makeRoom);
+    socket.once('close', makeRoom);
+    server.emit('connection', socket);
+  }
+
+  return {
+    admit(socket) {
+      waiting.add(socket);
+      socket.once('close', () => waiting.delete(socket));
+      next();
+    },
+  };
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
+}

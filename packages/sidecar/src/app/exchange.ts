@@ -1,4 +1,5 @@
 import { AppError, type Clock, formatAuthority, type Instant } from '@leasehold/core';
+import { rewriteForBaseUrl } from '../domain/base-url.ts';
 import { inject } from '../domain/inject.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
 import { taught } from '../domain/refused.ts';
@@ -87,13 +88,13 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
 
   informed(status: number, headers: string[]): void {
     if (this.#isOver) return;
-    scrubHeaders(headers, this.#loan.forms);
+    this.#translate(headers);
     this.#reply.inform(status, headers);
   }
 
   head(status: number, headers: string[], isWhole: boolean): void {
     if (this.#isOver) return;
-    scrubHeaders(headers, this.#loan.forms);
+    this.#translate(headers);
     this.#reply.start(status, headers, isWhole);
     this.#status = status;
     if (status === switchingProtocols) this.#scrubber = createFrameScrubber(this.#loan.forms);
@@ -133,6 +134,16 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
     // What has left may have been acted on; what has not was used by nobody.
     this.#finish(this.#hasLeft ? 'forwarded' : agentGone.code);
     this.#outgoing?.abort(agentGone);
+  }
+
+  /** Scrubbed first: what is rewritten is spelled anew. */
+  #translate(headers: string[]): void {
+    scrubHeaders(headers, this.#loan.forms);
+    const { baseUrl, path } = this.#request;
+    if (baseUrl === undefined) return;
+    const { destination, host } = this.#matched;
+    const { scheme, port } = destination;
+    rewriteForBaseUrl(headers, () => ({ baseUrl, upstream: { scheme, host, port }, path }));
   }
 
   /** Both sides end: the agent's with an error if it has seen nothing yet, else with a cut connection. */

@@ -15,6 +15,8 @@ export interface AgentRequest {
   /** Undefined when there is none. Of a WebSocket: all that follows the handshake, not to be read before the vendor has agreed. */
   readonly body: AsyncIterable<Uint8Array> | undefined;
   readonly contentLength: string | undefined;
+  /** `http://127.0.0.1:PORT/<credential>`, where that is how the request came. */
+  readonly baseUrl?: string;
 }
 
 /** The agent's side of an exchange. */

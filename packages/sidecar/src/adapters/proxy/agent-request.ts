@@ -28,7 +28,8 @@ export function readAgentRequest(incoming: IncomingMessage, inbound: Inbound): A
     mustBeOurs(host, inbound);
     const { credentialName, path } = splitBaseUrl(url);
     const target = { way: 'base-url', credentialName, method, path: checkPath(path) } as const;
-    return { protocol: 'http/1.1', target, path, rawHeaders, body, contentLength };
+    const baseUrl = `${'encrypted' in incoming.socket ? 'https' : 'http'}://${host}/${credentialName}`;
+    return { protocol: 'http/1.1', target, path, rawHeaders, body, contentLength, baseUrl };
   }
   const { path, ...authority } = readAuthority(url, host, inbound);
   const target = { way: 'proxy', ...authority, method, path: checkPath(path) } as const;

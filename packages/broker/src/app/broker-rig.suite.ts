@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createMemoryStore, type MemoryStoreOptions } from '../adapters/memory/memory-store.ts';
+import { createMemoryStore, type MemoryStore, type MemoryStoreOptions } from '../adapters/memory/memory-store.ts';
 import type { Operator } from '../domain/operator.ts';
 import type { Store } from '../ports/store.ts';
 import type { AdminUseCases, CredentialDraft, GrantDraft, LendingUseCases, SessionClaims } from '../ports/use-cases.ts';
@@ -56,7 +56,7 @@ export const text = (value: Uint8Array): string => new TextDecoder().decode(valu
 const sha256 = (input: Uint8Array): Uint8Array => createHash('sha256').update(input).digest();
 const hashToken = (token: string): Uint8Array => sha256(bytes(token));
 
-export function createRig(wrapStore: (store: Store, options: MemoryStoreOptions) => Store = (store) => store): BrokerRig {
+export function createRig(wrapStore: (store: MemoryStore, options: MemoryStoreOptions) => Store = (store) => store): BrokerRig {
   const clock = { now: 1_000_000 };
   let ids = 0;
   let wakeUps = 0;

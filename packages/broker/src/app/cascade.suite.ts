@@ -3,10 +3,9 @@ import type { MemoryStoreOptions } from '../adapters/memory/memory-store.ts';
 import type { Store } from '../ports/store.ts';
 import type { SessionClaims } from '../ports/use-cases.ts';
 import { type BrokerRig, bytes, createRig, draft, grantDraft } from './broker-rig.suite.ts';
+import { cascades, everything, type Name } from './cascades.suite.ts';
 
 /** What each change of a parent does to the leases below it, and to those beside it. */
-
-type Name = 'agent/api' | 'agent/more' | 'other/api' | 'two/api';
 
 interface Lent {
   readonly caller: SessionClaims;
@@ -15,93 +14,7 @@ interface Lent {
   readonly tenant: string;
 }
 
-interface Change {
-  readonly name: string;
-  readonly act: (rig: BrokerRig) => Promise<unknown>;
-  readonly dies: readonly Name[];
-  readonly scope: string;
-  readonly reason: string;
-  /** What asking for a new lease is answered with; undefined when a new one is lent. */
-  readonly afterwards?: string;
-  /** Gives it back. */
-  readonly resume?: (rig: BrokerRig) => Promise<unknown>;
-}
-
 const page = { limit: 100, after: undefined };
-const all: readonly Name[] = ['agent/api', 'agent/more', 'other/api', 'two/api'];
-const ofOne = all.slice(0, 3);
-const ofAgent = all.slice(0, 2);
-const ofApi: readonly Name[] = ['agent/api', 'other/api'];
-const credential = (to: 'active' | 'suspended' | 'deleted') => (rig: BrokerRig) =>
-  rig.admin.setCredentialStatus(rig.root, 'one', 'api', to);
-const agent = (to: 'active' | 'suspended' | 'deleted') => (rig: BrokerRig) => rig.admin.setAgentStatus(rig.root, 'one', 'agent', to);
-const tenant =
-  (...[to, ...names]: ['active' | 'suspended', ...string[]]) =>
-  async (rig: BrokerRig) => {
-    for (const name of names) await rig.admin.setTenantStatus(rig.root, name, to);
-  };
-
-const changes: readonly Change[] = [
-  {
-    name: 'a grant that is withdrawn',
-    act: (rig) => rig.admin.revokeGrant(rig.root, 'one', { agent: 'agent', credential: 'api' }),
-    ...{ dies: ['agent/api'], scope: 'grant', reason: 'revoked', afterwards: 'no_grant' },
-    resume: (rig) => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api')),
-  },
-  {
-    name: 'a grant that is narrowed',
-    act: (rig) => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { ttlMs: 1_000 })),
-    ...{ dies: ['agent/api'], scope: 'grant', reason: 'narrowed' },
-  },
-  {
-    name: 'a credential that is suspended',
-    ...{ act: credential('suspended'), resume: credential('active') },
-    ...{ dies: ofApi, scope: 'credential', reason: 'suspended', afterwards: 'credential_suspended' },
-  },
-  {
-    name: 'a credential that is deleted',
-    ...{ act: credential('deleted'), dies: ofApi, scope: 'credential', reason: 'deleted', afterwards: 'no_grant' },
-  },
-  {
-    name: 'a credential that is rotated',
-    act: (rig) => rig.admin.rotateCredential(rig.root, 'one', 'api', bytes('sk-second-00')),
-    ...{ dies: ofApi, scope: 'credential', reason: 'rotated' },
-  },
-  {
-    name: 'an agent that is suspended',
-    ...{ act: agent('suspended'), resume: agent('active') },
-    ...{ dies: ofAgent, scope: 'agent', reason: 'suspended', afterwards: 'agent_suspended' },
-  },
-  {
-    name: 'an agent that is deleted',
-    ...{ act: agent('deleted'), dies: ofAgent, scope: 'agent', reason: 'deleted', afterwards: 'identity_invalid' },
-  },
-  {
-    name: 'an agent whose token is rotated',
-    act: (rig) => rig.admin.rotateAgentToken(rig.root, 'one', 'agent'),
-    ...{ dies: ofAgent, scope: 'agent', reason: 'token_rotated', afterwards: 'identity_invalid' },
-  },
-  {
-    name: 'a tenant that is suspended',
-    ...{ act: tenant('suspended', 'one'), resume: tenant('active', 'one') },
-    ...{ dies: ofOne, scope: 'tenant', reason: 'suspended', afterwards: 'tenant_suspended' },
-  },
-  {
-    name: 'an agent that is killed',
-    act: (rig) => rig.admin.killAgent(rig.root, 'one', 'agent'),
-    ...{ dies: ofAgent, scope: 'agent', reason: 'killed', afterwards: 'agent_suspended', resume: agent('active') },
-  },
-  {
-    name: 'a tenant that is killed',
-    act: (rig) => rig.admin.killTenant(rig.root, 'one'),
-    ...{ dies: ofOne, scope: 'tenant', reason: 'killed', afterwards: 'tenant_suspended', resume: tenant('active', 'one') },
-  },
-  {
-    name: 'everything that is killed',
-    act: (rig) => rig.admin.killAll(rig.root),
-    ...{ dies: all, scope: 'tenant', reason: 'killed', afterwards: 'tenant_suspended', resume: tenant('active', 'one', 'two') },
-  },
-];
 
 export function describeCascade(store: string, open: (memory: Store, options: MemoryStoreOptions) => Store): void {
   describe(`INV-3, on ${store}:`, () => {
@@ -127,7 +40,7 @@ export function describeCascade(store: string, open: (memory: Store, options: Me
       return rig.store.log.after(found?.id ?? '', 0, 10);
     };
 
-    test.each(changes)('$name ends every lease below it by one row, visits none of them, and leaves the others alone', async (change) => {
+    test.each(cascades)('$name ends every lease below it by one row, visits none of them, and leaves the others alone', async (change) => {
       await change.act(rig);
       const touched = new Set(change.dies.map((name) => of(lent, name).tenant));
       for (const each of ['one', 'two'])
@@ -138,12 +51,12 @@ export function describeCascade(store: string, open: (memory: Store, options: Me
           await rig.store.listings.leases(of(lent, each === 'one' ? 'agent/api' : 'two/api').caller.tenantId, page, true)
         ).items)
           expect(lease.ended).toBeUndefined();
-      for (const name of all)
+      for (const name of everything)
         expect([name, await renew(name)]).toEqual([name, change.dies.includes(name) ? expect.not.stringMatching('ok') : 'ok']);
       for (const name of change.dies) expect([name, await issue(name)]).toEqual([name, change.afterwards ?? 'ok']);
     });
 
-    test.each(changes.filter(({ resume }) => resume !== undefined))(
+    test.each(cascades.filter(({ resume }) => resume !== undefined))(
       '$name and given back lends anew, and no old lease lives again',
       async (change) => {
         await change.act(rig);
@@ -159,7 +72,7 @@ export function describeCascade(store: string, open: (memory: Store, options: Me
       const { leaseId } = of(lent, 'agent/api');
       await rig.admin.revokeLease(rig.root, 'one', leaseId);
       expect(await logOf('one')).toMatchObject([{ seq: 1, scope: 'lease', ids: [leaseId], reason: 'revoked' }]);
-      expect(await Promise.all(all.map(renew))).toEqual(['lease_ended', 'ok', 'ok', 'ok']);
+      expect(await Promise.all(everything.map(renew))).toEqual(['lease_ended', 'ok', 'ok', 'ok']);
       expect(await issue('agent/api')).toBe('ok');
     });
 
@@ -209,7 +122,7 @@ export function describeCascade(store: string, open: (memory: Store, options: Me
       });
       await expect(failing).rejects.toThrow('halfway');
       for (const name of ['one', 'two']) expect(await logOf(name)).toEqual([]);
-      expect(await Promise.all(all.map(renew))).toEqual(['ok', 'ok', 'ok', 'ok']);
+      expect(await Promise.all(everything.map(renew))).toEqual(['ok', 'ok', 'ok', 'ok']);
     });
   });
 }

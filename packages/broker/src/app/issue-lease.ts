@@ -7,17 +7,16 @@ import type { LendingUseCases } from '../ports/use-cases.ts';
 import type { Vault } from '../vault/envelope.ts';
 import { denied } from './denied.ts';
 
-/** Sealed values kept in memory: ciphertext, so losing one here loses nothing. */
-const sealedValuesKept = 4_096;
-
 export interface IssueLeaseDeps {
   readonly store: Pick<Store, 'ledger' | 'directory'>;
   readonly vault: Pick<Vault, 'open'>;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** In memory: ciphertext, so losing one here loses nothing. */
+  readonly sealedValuesKept?: number;
 }
 
 /** Decides and records in one transaction; the value is opened only after the commit, and only for the version that the lease names. */
-export function createIssueLease({ store, vault, randomBytes }: IssueLeaseDeps): LendingUseCases['issueLease'] {
+export function createIssueLease({ store, vault, randomBytes, sealedValuesKept = 4_096 }: IssueLeaseDeps): LendingUseCases['issueLease'] {
   const sealedValues = new LRUCache<string, SealedValue>({ max: sealedValuesKept });
 
   async function sealedValue(credentialId: string, version: number): Promise<SealedValue> {

@@ -4,13 +4,13 @@ import type { Store } from '../ports/store.ts';
 import type { LendingUseCases } from '../ports/use-cases.ts';
 import type { Vault } from '../vault/envelope.ts';
 import { denied } from './denied.ts';
-import { createIssueLease } from './issue-lease.ts';
+import { createIssueLease, type IssueLeaseDeps } from './issue-lease.ts';
 import { createOpenSession, type SessionTokens } from './open-session.ts';
 import { createRecordUse } from './record-use.ts';
 import { createReleaseLeases } from './release-leases.ts';
 import { createRenewLease } from './renew-lease.ts';
 
-export interface LendingDeps {
+export interface LendingDeps extends Pick<IssueLeaseDeps, 'sealedValuesKept'> {
   readonly store: Store;
   readonly vault: Vault;
   readonly agentTokens: Authenticator<string>;

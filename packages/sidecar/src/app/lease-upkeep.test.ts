@@ -102,6 +102,17 @@ describe('renewal', () => {
     expect(entry.secret.isWiped).toBe(true);
   });
 
+  it('that does not come is not stretched for a stream by a sleep too short to fall out of step', async () => {
+    await rig.comeInStep();
+    const entry = await rig.lend('c1', { ttlMs: 5_000 });
+    const cut = vi.fn();
+    rig.leases.hold(entry, { isStreaming: () => true, cut });
+    await vi.advanceTimersByTimeAsync(2_500);
+    rig.clock.sleep(2_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(cut.mock.lastCall?.[0]).toMatchObject({ code: 'lease_ended' });
+  });
+
   it('that the broker refuses for good ends the lease at once', async () => {
     await rig.comeInStep();
     const entry = await rig.lend();

@@ -29,6 +29,9 @@ export interface LeaseUpkeep {
   renewNow(tracked: TrackedLease): void;
 }
 
+/** A sleeping machine stops timers, so the end of a lease is looked for at least this often, on both clocks: a stream must not outlive it. */
+const expiryCheckMs = 1_000;
+
 const retryBackoff: Backoff = { firstMs: 500, maxMs: 10_000 };
 
 export function createLeaseUpkeep(options: {
@@ -54,7 +57,7 @@ export function createLeaseUpkeep(options: {
   function armExpiry(tracked: TrackedLease): void {
     clearTimeout(tracked.expiry);
     const leftMs = timeLeftMs(tracked.entry, clock.now());
-    tracked.expiry = setTimeout(() => expire(tracked), Math.max(0, Math.ceil(leftMs)));
+    tracked.expiry = setTimeout(() => expire(tracked), Math.min(Math.max(0, Math.ceil(leftMs)), expiryCheckMs));
     tracked.expiry.unref();
   }
 

@@ -9,12 +9,19 @@ export interface MemoryStoreOptions {
   readonly epoch: string;
   readonly now: () => number;
   readonly auditMac: (tenantId: string, seq: number, hash: Uint8Array) => Uint8Array;
+  /** What it holds at first, as after a restore from a backup; nothing when it is not given. */
+  readonly begin?: MemoryState;
+}
+
+export interface MemoryStore extends Store {
+  /** A backup of everything. */
+  snapshot(): MemoryState;
 }
 
 /** The reference: obviously right, and nothing more. Tests of use cases run on it; the suite holds every other store to it. */
-export function createMemoryStore({ epoch, now, auditMac }: MemoryStoreOptions): Store {
+export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOptions): MemoryStore {
   const sign = { sha256: (bytes: Uint8Array) => Uint8Array.from(createHash('sha256').update(bytes).digest()), mac: auditMac };
-  let state = emptyState();
+  let state = begin === undefined ? emptyState() : copyState(begin);
 
   function commitNow<T>(selection: Selection, decide: (facts: Facts, at: number) => Decision<T>): Committed<T> {
     const draft = copyState(state);
@@ -150,6 +157,7 @@ export function createMemoryStore({ epoch, now, auditMac }: MemoryStoreOptions):
     },
     check: async () => undefined,
     close: async () => undefined,
+    snapshot: () => copyState(state),
   };
 }
 

@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Mutation, mutations } from './mutations.ts';
+import { copyTree } from './tree-copy.ts';
+
+/**
+ * Breaks the product in named ways, one at a time in a copy of the tree, and demands that the suite notices each:
+ * `node test/mutation/main.ts [part of a name]`. Ends with exit code 1 when one survives, or no longer applies.
+ */
+
+const root = join(import.meta.dirname, '..', '..');
+const modelRuns = 600;
+
+interface Outcome {
+  readonly failed: readonly string[];
+  readonly passed: number;
+  readonly seconds: number;
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+  }[];
+}
+
+function main(wanted: string): void {
+  const chosen = mutations.filter(({ name }) => name.includes(wanted));
+  const copy = copyTree(root);
+  try {
+    const whole = run(copy.dir, [...new Set(chosen.flatMap(({ tests }) => tests))]);
+    if (whole.failed.length > 0) throw new Error(`these fail before anything is broken: ${whole.failed.join(', ')}`);
+    say(`unbroken: ${whole.passed} tests pass in ${whole.seconds.toFixed(1)} s`);
+    const survivors = chosen.filter((mutation) => !isNoticed(copy.dir, mutation));
+    say(`${chosen.length - survivors.length} of ${chosen.length} ways to break the product were noticed`);
+    if (survivors.length > 0) process.exitCode = 1;
+  } finally {
+    copy.remove();
+  }
+}
+
+function isNoticed(dir: string, mutation: Mutation): boolean {
+  const path = join(dir, mutation.file);
+  const before = readFileSync(path, 'utf8');
+  const times = before.split(mutation.find).length - 1;
+  if (times !== 1) throw new Error(`"${mutation.name}" no longer applies: its text is ${times} times in ${mutation.file}`);
+  writeFileSync(
+    path,
+    before.replace(mutation.find, () => mutation.replace),
+  );
+  const { failed, passed, seconds } = run(dir, mutation.tests);
+  writeFileSync(path, before);
+  const verdict = failed.length > 0 ? 'noticed ' : 'SURVIVED';
+  say(`${verdict}  ${mutation.name}: ${failed.length} of ${failed.length + passed} tests failed in ${seconds.toFixed(1)} s`);
+  for (const name of failed.slice(0, 3)) say(`            ${name}`);
+  return failed.length > 0;
+}
+
+/** A test file that does not even load is an error: it would notice anything. */
+function run(dir: string, tests: readonly string[]): Outcome {
+  const report = join(dir, 'report.json');
+  const begin = performance.now();
+  const vitest = join(dir, 'node_modules', 'vitest', 'vitest.mjs');
+  const { stderr } = spawnSync(process.execPath, [vitest, 'run', '--maxWorkers=1', '--reporter=json', `--outputFile=${report}`, ...tests], {
+    cwd: dir,
+    encoding: 'utf8',
+    env: { ...process.env, LEASEHOLD_MODEL_RUNS: String(modelRuns), LEASEHOLD_MODEL_SEED: '1', LEASEHOLD_MODEL_SHRINK: '0' },
+  });
+  const { testResults }: Report = JSON.parse(readFileSync(report, 'utf8'));
+  const results = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const unloaded = tests.filter(
+    (file) => !testResults.some(({ name, assertionResults }) => name.endsWith(file) && assertionResults.length > 0),
+  );
+  if (unloaded.length > 0) throw new Error(`no test of ${unloaded.join(', ')} ran: ${stderr}`);
+  const failed = results.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName);
+  return { failed, passed: results.length - failed.length, seconds: (performance.now() - begin) / 1_000 };
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+main(process.argv[2] ?? '');

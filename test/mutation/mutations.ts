@@ -1,0 +1,130 @@
+/** One way to break the product: `find` must be there exactly once, and one of `tests` must fail when it reads `replace`. */
+export interface Mutation {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** The narrowest that must notice. */
+  readonly tests: readonly string[];
+}
+
+const broker = 'packages/broker/src';
+const sidecar = 'packages/sidecar/src';
+const model = 'test/model/promise.test.ts';
+
+/** Each breaks one link of the chain from the commit of a revocation to the wire (INV-2 to INV-7). */
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'a late answer is kept though a revocation overtook it (no tombstone)',
+    file: `${sidecar}/domain/tombstones.ts`,
+    find: "return buried.some((stone) => stone.covers(answer)) ? 'revoked_meanwhile' : undefined;",
+    replace: 'return undefined;',
+    tests: [`${sidecar}/domain/tombstones.test.ts`, model],
+  },
+  {
+    name: 'a lease is over after its last millisecond, not at it (> for >=)',
+    file: `${sidecar}/domain/lease-liveness.ts`,
+    find: 'elapsedMs(entry.requestedAt, now) >= entry.ttlMs',
+    replace: 'elapsedMs(entry.requestedAt, now) > entry.ttlMs',
+    tests: [`${sidecar}/domain/lease-liveness.test.ts`],
+  },
+  {
+    name: 'a revocation is confirmed before the purge',
+    file: `${sidecar}/app/follow-stream.ts`,
+    find: "if (step.kind === 'moved') holdings.purge(event);",
+    replace: "if (step.kind === 'moved') {\n          stream.applied(event.seq);\n          holdings.purge(event);\n        }",
+    tests: [`${sidecar}/app/revocation-follower.test.ts`, model],
+  },
+  {
+    name: 'a sidecar of another epoch is not reset',
+    file: `${broker}/app/watch/decide-start.ts`,
+    find: "if (start.epoch !== head.epoch) return { kind: 'reset', why: 'epoch changed' };",
+    replace: '',
+    tests: [`${broker}/app/watch-revocations.test.ts`, model],
+  },
+  {
+    name: 'a sidecar that is ahead of the log is not reset',
+    file: `${broker}/app/watch/decide-start.ts`,
+    find: "if (start.seq > head.seq) return { kind: 'reset', why: 'ahead of the log' };",
+    replace: '',
+    tests: [`${broker}/app/watch-revocations.test.ts`],
+  },
+  {
+    name: 'freshness counts from the arrival of the pong',
+    file: `${sidecar}/app/follow-stream.ts`,
+    find: 'take(onPong(standing.cursor, id, headSeq));',
+    replace: 'if (take(onPong(standing.cursor, id, headSeq))) standing.move({ ...standing.cursor, freshFrom: clock.now() });',
+    tests: [`${sidecar}/app/revocation-follower.test.ts`, model],
+  },
+  {
+    name: 'a pong names a head that was read before the ping came in',
+    file: `${broker}/app/watch/rounds.ts`,
+    find: 'if (head !== undefined) subscriber.serve(head.seq);',
+    replace: 'if (head !== undefined) {\n        subscriber.collect();\n        subscriber.serve(head.seq);\n      }',
+    tests: [`${broker}/app/watch/rounds.test.ts`],
+  },
+  {
+    name: 'a pong names a head from memory',
+    file: `${broker}/app/watch-revocations.ts`,
+    find: 'if (subscriber.isOpen) ask(subscriber);',
+    replace:
+      'const known = rounds.feedOf(caller.tenantId);\n          subscriber.collect();\n          if (known === undefined) ask(subscriber);\n          else subscriber.serve(known.head.seq);',
+    tests: [`${broker}/app/watch/rounds.test.ts`, model],
+  },
+  {
+    name: 'the last gate stands before the queue for a connection',
+    file: `${sidecar}/adapters/upstream/dispatched-exchange.ts`,
+    find: 'const why = this.#abortedBy ?? this.on.refusal();',
+    replace: 'const why = this.#abortedBy;',
+    tests: ['test/data-path/last-gate.test.ts'],
+  },
+  {
+    name: 'the gate is not asked again at the first byte of a body',
+    file: `${sidecar}/adapters/upstream/gated-body.ts`,
+    find: 'const why = this.#gate.refusal();',
+    replace: 'const why = undefined;',
+    tests: ['test/data-path/last-gate.test.ts'],
+  },
+  {
+    name: 'a revocation forgets to cut what is streaming',
+    file: `${sidecar}/app/in-flight.ts`,
+    find: 'for (const held of byEntry.get(entry) ?? []) cutOne(entry, held, why);',
+    replace: 'for (const held of byEntry.get(entry) ?? []) if (isUnsent(held)) cutOne(entry, held, why);',
+    tests: [`${sidecar}/app/in-flight.test.ts`, model],
+  },
+  {
+    name: 'validity is read from the lease alone, not from its parents',
+    file: `${broker}/domain/lease-liveness.ts`,
+    find: "if (isCut(lease, parents) || parentRefusal(parents, now) !== undefined || lease.version !== parents.credential.version) return 'revoked';",
+    replace: '',
+    tests: [`${broker}/domain/decide-lease.test.ts`, `${broker}/app/cascade.test.ts`],
+  },
+  {
+    name: 'resuming a parent brings its old leases back (no cut mark)',
+    file: `${broker}/domain/lease-liveness.ts`,
+    find: 'Math.max(tenant.cutSeq, agent.cutSeq, credential.cutSeq, grant.cutSeq) > issuedAtSeq',
+    replace: 'tenant.cutSeq + agent.cutSeq + credential.cutSeq + grant.cutSeq < 0 && issuedAtSeq > 0',
+    tests: [`${broker}/app/cascade.test.ts`],
+  },
+  {
+    name: 'out of step the values are kept',
+    file: `${sidecar}/app/lease-cache.ts`,
+    find: 'hand.clear();',
+    replace: '',
+    tests: [`${sidecar}/app/lease-cache.test.ts`, model],
+  },
+  {
+    name: 'a missing event is passed over',
+    file: `${sidecar}/domain/revocation-cursor.ts`,
+    find: 'if (seq !== cursor.seq + 1)',
+    replace: 'if (seq > cursor.seq + 100)',
+    tests: [`${sidecar}/domain/revocation-cursor.test.ts`],
+  },
+  {
+    name: 'the kill switch wears off: no revocation, only a status',
+    file: `${broker}/domain/status-change.ts`,
+    find: "revocations: [{ scope: subject, ids: [row.id], reason: 'killed' }],",
+    replace: 'revocations: [],',
+    tests: [`${broker}/app/cascade.test.ts`],
+  },
+];

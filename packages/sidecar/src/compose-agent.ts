@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { canonicalHost } from '@leasehold/core';
 import { type Logger, systemClock } from '@leasehold/runtime';
 import type { BrokerLink } from './adapters/broker/channel.ts';
 import { createGrpcBroker } from './adapters/broker/grpc-broker.ts';
@@ -156,7 +157,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     metrics: options.exchangeMetrics,
     trouble: () => follower.trouble(clock.now()),
     agentName: () => standing.agentName,
-    unmatched: settings.unmatched,
+    unmatched: settings.unmatched === 'tunnel' ? { tunnelExceptTo: hostsOf(options.broker) } : 'refuse',
     kept,
   });
 
@@ -203,4 +204,10 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     settled,
     closed,
   };
+}
+
+/** The broker as an agent would spell it. */
+function hostsOf({ target }: BrokerLink): readonly string[] {
+  const host = canonicalHost(target.slice(0, target.lastIndexOf(':')));
+  return host === undefined ? [] : [host];
 }

@@ -36,12 +36,16 @@ export async function startInterception(settings: SidecarSettings, metrics: Side
         'a client does not trust the certificate with which its TLS is ended here: give it the CA file, or the base URL',
       ),
   });
+  const dialBlind = createDialBlind({ resolve: resolveBySystem, timeoutMs: settings['upstream-connect-timeout'] });
   return {
     rejections,
     trustFiles: dir === undefined ? undefined : trustFilesIn(dir),
     proxy: {
       issuer,
-      dialBlind: createDialBlind({ resolve: resolveBySystem, timeoutMs: settings['upstream-connect-timeout'] }),
+      dialBlind: (target, connected) => {
+        log.info({ host: target.host, port: target.port }, 'passing a tunnel blind');
+        dialBlind(target, connected);
+      },
       onTlsRejected: (host, how) => {
         metrics.tlsRejected();
         rejections.add(host, how);

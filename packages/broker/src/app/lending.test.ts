@@ -115,16 +115,16 @@ describe('giving back and reporting', () => {
       records: [
         { ...record, leaseId: 'crd_not_a_lease' },
         { ...record, outcome: 'no_grant' },
+        { ...record, method: 'CONNECT', outcome: 'passed_blind' },
       ],
     };
     await rig.lending.recordUse(caller, batch);
     await rig.lending.recordUse(caller, batch);
-    const used = (await rig.store.audit.newest(caller.tenantId, 10)).filter(
-      ({ event }) => event.action === 'lease.used' || event.action === 'request.refused',
-    );
+    const used = (await rig.store.audit.newest(caller.tenantId, 10)).filter(({ event }) => event.detail?.instance !== undefined);
     expect(used.map(({ event }) => [event.action, event.leaseId, event.reason, event.detail?.count])).toEqual([
       ['lease.used', undefined, undefined, 2],
       ['request.refused', undefined, 'no_grant', 2],
+      ['tunnel.passed_blind', undefined, undefined, 2],
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { AppError, isErrorCode, isId } from '@leasehold/core';
-import type { NewAuditEvent } from '../domain/audit-event.ts';
+import type { AuditAction, NewAuditEvent } from '../domain/audit-event.ts';
 import type { Store } from '../ports/store.ts';
 import type { LendingUseCases, SessionClaims, UseBatch, UseRecord } from '../ports/use-cases.ts';
 import { denied } from './denied.ts';
@@ -44,15 +44,21 @@ function byAgent({ agentId }: SessionClaims): Pick<NewAuditEvent, 'actor' | 'age
   return { actor: { kind: 'agent', id: agentId }, agentId };
 }
 
+/** By outcome; every other one is a refusal. */
+const allowedActions: ReadonlyMap<string, AuditAction> = new Map([
+  ['forwarded', 'lease.used'],
+  ['passed_blind', 'tunnel.passed_blind'],
+]);
+
 /** Ids are kept when they have the shape of ids; everything else that a sidecar says is text for people, cut to a length. */
 function auditedUse(caller: SessionClaims, record: UseRecord): NewAuditEvent {
-  const isForwarded = record.outcome === 'forwarded';
+  const allowed = allowedActions.get(record.outcome);
   const reason = isErrorCode(record.outcome) ? record.outcome : 'internal';
   return {
     ...byAgent(caller),
-    action: isForwarded ? 'lease.used' : 'request.refused',
-    outcome: isForwarded ? 'allowed' : 'denied',
-    ...(!isForwarded && { reason }),
+    action: allowed ?? 'request.refused',
+    outcome: allowed === undefined ? 'denied' : 'allowed',
+    ...(allowed === undefined && { reason }),
     ...(isId('credential', record.credentialId) && { credentialId: record.credentialId }),
     ...(isId('lease', record.leaseId) && { leaseId: record.leaseId }),
     detail: {

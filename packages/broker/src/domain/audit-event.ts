@@ -28,6 +28,7 @@ export const auditActions = [
   'lease.denied',
   'lease.used',
   'request.refused',
+  'tunnel.passed_blind',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

@@ -1,6 +1,6 @@
 import { parseDestination, type Route, type RouteStatus } from '@leasehold/core';
 import { describe, expect, test } from 'vitest';
-import { judgeTunnel } from './judge-tunnel.ts';
+import { judgeTunnel, type UnmatchedPolicy } from './judge-tunnel.ts';
 import { compileRoutes } from './route-table.ts';
 
 const routeTo = (url: string, status: RouteStatus = 'active'): Route => ({
@@ -23,10 +23,12 @@ const table = compileRoutes([
   routeTo('http://plain.example:8080'),
   routeTo('https://paused.example', 'credential_suspended'),
 ]);
-const outcome = (host: string, port: number, unmatched: 'refuse' | 'tunnel' = 'refuse') => {
+const outcome = (host: string, port: number, unmatched: UnmatchedPolicy = 'refuse') => {
   const judged = judgeTunnel(table, { host, port }, unmatched);
   return judged.kind === 'refused' ? judged.code : judged.kind;
 };
+
+const tunnel: UnmatchedPolicy = { tunnelExceptTo: ['broker.example'] };
 
 describe('a tunnel is judged by its authority', () => {
   test.each([
@@ -37,7 +39,7 @@ describe('a tunnel is judged by its authority', () => {
     ['a destination whose credential is suspended: its requests are told why', 'paused.example', 443],
   ])('%s is intercepted', (_, host, port) => {
     expect(outcome(host, port)).toBe('intercept');
-    expect(outcome(host, port, 'tunnel')).toBe('intercept');
+    expect(outcome(host, port, tunnel)).toBe('intercept');
   });
 
   test.each([
@@ -51,14 +53,20 @@ describe('a tunnel is judged by its authority', () => {
   });
 
   test('metadata services are refused, whatever is unmatched', () => {
-    expect(outcome('169.254.169.254', 80, 'tunnel')).toBe('address_forbidden');
-    expect(outcome('metadata.google.internal', 443, 'tunnel')).toBe('address_forbidden');
+    expect(outcome('169.254.169.254', 80, tunnel)).toBe('address_forbidden');
+    expect(outcome('metadata.google.internal', 443, tunnel)).toBe('address_forbidden');
   });
 });
 
 describe('with --unmatched=tunnel', () => {
   test('a host that no route names is passed blind', () => {
-    expect(outcome('other.example', 443, 'tunnel')).toBe('blind');
+    expect(outcome('other.example', 443, tunnel)).toBe('blind');
+  });
+
+  test('THREATS 12: another port than those of the web is not, nor is the broker', () => {
+    expect(outcome('other.example', 80, tunnel)).toBe('blind');
+    for (const port of [22, 25, 5432, 8443]) expect(outcome('other.example', port, tunnel)).toBe('no_route');
+    expect(outcome('broker.example', 443, tunnel)).toBe('address_forbidden');
   });
 
   test.each([
@@ -66,6 +74,6 @@ describe('with --unmatched=tunnel', () => {
     ['by a pattern, on another port', 'a.wild.example', 443],
     ['while its credential is suspended', 'paused.example', 22],
   ])('a host that a route names is never blind: %s', (_, host, port) => {
-    expect(outcome(host, port, 'tunnel')).toBe('no_route');
+    expect(outcome(host, port, tunnel)).toBe('no_route');
   });
 });

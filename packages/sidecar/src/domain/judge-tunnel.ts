@@ -5,7 +5,11 @@ import type { RouteTable } from './route-table.ts';
 import { takesPort } from './takes-port.ts';
 import { ungrantedAt } from './ungranted.ts';
 
-export type UnmatchedPolicy = 'refuse' | 'tunnel';
+/** What happens to a tunnel to a host that no route names: refused, or passed unseen, save to these hosts. */
+export type UnmatchedPolicy = 'refuse' | { readonly tunnelExceptTo: readonly string[] };
+
+/** Where web clients go. Other ports are other protocols, such as SSH, which nobody who lets web traffic pass has in mind (THREATS 12). */
+const blindPorts: readonly number[] = [80, 443];
 
 export type JudgedTunnel = { readonly kind: 'intercept' } | { readonly kind: 'blind' } | Refused;
 
@@ -24,7 +28,11 @@ export function judgeTunnel(
   const candidates = [...(table.byHost.get(host) ?? []), ...(wildcard === undefined ? [] : (table.byHost.get(wildcard) ?? []))];
   for (const { destination } of candidates)
     if (takesPort(destination, { scheme: 'https', port }) || takesPort(destination, { scheme: 'http', port })) return { kind: 'intercept' };
-  if (candidates.length === 0 && unmatched === 'tunnel') return { kind: 'blind' };
+  if (candidates.length === 0 && unmatched !== 'refuse') {
+    if (unmatched.tunnelExceptTo.includes(host)) return refusedPlainly('address_forbidden', refusedTexts.broker, destination);
+    if (!blindPorts.includes(port)) return refusedPlainly('no_route', refusedTexts.blindPort, destination);
+    return { kind: 'blind' };
+  }
   const credential = ungrantedAt(table, { way: 'proxy', scheme: 'https', host, port, method: 'CONNECT', path: '/' });
   return refused(credential === undefined ? 'no_route' : 'no_grant', { agent: table.agent, credential, destination });
 }

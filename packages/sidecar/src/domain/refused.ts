@@ -139,8 +139,12 @@ function isTaught(code: ErrorCode): code is TaughtCode {
 }
 
 /** What says by itself what to do next. */
-export const refusedTexts: Readonly<Record<'metadata' | 'method' | 'patternsOnly' | 'ambiguous' | 'misplaced' | 'several', string>> = {
+export const refusedTexts: Readonly<
+  Record<'metadata' | 'broker' | 'blindPort' | 'method' | 'patternsOnly' | 'ambiguous' | 'misplaced' | 'several', string>
+> = {
   metadata: 'Cloud metadata services are never reached through Leasehold. Set AWS_EC2_METADATA_DISABLED=true, or give the SDK a base URL.',
+  broker: 'The broker is not reached through the proxy of an agent. Operators reach it directly.',
+  blindPort: 'To hosts that no credential is bound to, tunnels go to ports 80 and 443 alone. Use one of these, or ask for a credential.',
   method: 'This method is never forwarded. Use another one.',
   patternsOnly: 'This credential is bound to host patterns only, so its base URL names no host. Use the proxy with the full URL.',
   ambiguous:

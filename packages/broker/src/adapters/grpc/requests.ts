@@ -60,7 +60,8 @@ const maxBatch = 1_000;
 
 function parseUse(record: ProtoUseRecord): UseRecord {
   const { credentialId, leaseId, outcome, httpStatus } = record;
-  if (outcome !== 'forwarded' && !isErrorCode(outcome)) throw invalid('outcome', '`forwarded` or an error code');
+  if (outcome !== 'forwarded' && outcome !== 'passed_blind' && !isErrorCode(outcome))
+    throw invalid('outcome', '`forwarded`, `passed_blind` or an error code');
   if (httpStatus > 999) throw invalid('http_status', 'an HTTP status');
   return {
     credentialId: credentialId === '' ? '' : parseId('credential_id', credentialId),

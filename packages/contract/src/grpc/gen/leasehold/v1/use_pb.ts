@@ -100,7 +100,7 @@ export type UseRecord = Message<"leasehold.v1.UseRecord"> & {
   path: string;
 
   /**
-   * `forwarded`, or the error code that the agent was given.
+   * `forwarded`; `passed_blind` for a tunnel whose bytes went by unseen and without a credential; or the error code that the agent was given.
    *
    * @generated from field: string outcome = 6;
    */

@@ -32,7 +32,7 @@ describe('an answer that speaks of the upstream’s own addresses', () => {
     expect(headers.link).toBe(`<${base()}/v1/jobs?page=2>; rel="next"`);
     expect(headers['set-cookie']).toEqual(['a=1; Path=/api/']);
     upstream.peers.length = 0;
-    await throughBaseUrl(path.port, (headers.location ?? '').slice(base().length - '/api'.length));
+    await throughBaseUrl(path.port, String(headers.location).slice(base().length - '/api'.length));
     expect(upstream.received[0]).toMatch(/^GET \/v1\/next\?a=%2F HTTP/);
   });
 

@@ -19,7 +19,7 @@ for (const client of clients) {
   if ('missing' in runtime) {
     isWhole = false;
     noteNotRun({ what: client.name, reason: runtime.missing });
-  } else for (const way of client.ways.filter((each) => isServed(client, each))) planned.push({ client, way, runtime });
+  } else for (const way of isServed(client) ? client.ways : []) planned.push({ client, way, runtime });
 }
 
 let stage: Stage;

@@ -1,18 +1,22 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type AdminClient, createAdminClient } from '@leasehold/contract/admin';
+import { type AgentTrust, agentEnvironment, javaTrustStorePassword } from '@leasehold/core';
 import { throughBaseUrl } from '../harness/agent-http.ts';
 import { createTestCa } from '../harness/certificates.ts';
 import { type DevStack, startDevStack } from '../harness/dev-stack.ts';
 import { eventually } from '../harness/lending.ts';
-import { agentEnvironment } from './agent-environment.ts';
 import type { Client, Injection, Way } from './client.ts';
 import { clients } from './clients.ts';
 import type { Account } from './vendors/account.ts';
 import { startGrpcVendor } from './vendors/grpc-vendor.ts';
 import type { GuestBook } from './vendors/guest-book.ts';
 import { startHttpVendor } from './vendors/http-vendor.ts';
+
+const run = promisify(execFile);
 
 /** A host that has a credential in the vault, and no agent with a grant for it. */
 const ungrantedName = 'ungranted';
@@ -77,7 +81,7 @@ export async function openStage(): Promise<Stage> {
   return {
     stack,
     dir,
-    block: agentEnvironment({ proxyUrl: stack.ready.proxy_url }),
+    block: agentEnvironment({ proxyUrl: stack.ready.proxy_url, trust: await trustIn(stack, dir) }),
     ungranted,
     lend: async (client, way) => {
       const name = `${client.name} ${way}`
@@ -124,6 +128,17 @@ function headerOf(injection: Injection, value: string): Account['header'] {
 function urlOf({ speaks }: Client, way: Way, stack: DevStack, to: { readonly name: string; readonly host: string }): string {
   const url = way === 'C' ? `${stack.ready.base_url}/${to.name}` : `${way === 'A' ? 'http' : 'https'}://${to.host}`;
   return speaks === 'WebSocket' ? url.replace(/^http/, 'ws') : url;
+}
+
+/** Java reads no PEM, so its tool makes a store of the same CA, where it is there. */
+async function trustIn({ ready }: DevStack, dir: string): Promise<AgentTrust> {
+  const trust = { certificateFile: ready.agent_ca_file, bundleFile: ready.agent_bundle_file };
+  const store = join(dir, 'agent-ca.jks');
+  const args = ['-importcert', '-noprompt', '-alias', 'leasehold', '-file', trust.certificateFile, '-keystore', store];
+  return run('keytool', [...args, '-storetype', 'JKS', '-storepass', javaTrustStorePassword]).then(
+    () => ({ ...trust, javaTrustStoreFile: store }),
+    () => trust,
+  );
 }
 
 async function adminOf({ ready }: DevStack): Promise<AdminClient> {

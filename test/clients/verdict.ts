@@ -39,9 +39,11 @@ function succeeded(fact: Fact | undefined): boolean {
   return fact?.status === 200 || fact?.status === 101;
 }
 
-/** gRPC has a code of its own for 403. */
+/** In the client's own words. Of a tunnel that was refused some say no more than that, and gRPC has a code of its own for 403. */
+const wordsForForbidden = /\b403\b|Forbidden|unsuccessful tunnel|ERR_TUNNEL_CONNECTION_FAILED|PERMISSION_DENIED|PermissionDenied/;
+
 function isForbidden({ refused, traces }: Trial): boolean {
-  return refused?.status === 403 || /\b403\b|PERMISSION_DENIED|PermissionDenied/.test(`${refused?.error} ${traces}`);
+  return refused?.status === 403 || wordsForForbidden.test(`${refused?.error} ${traces}`);
 }
 
 function problems(found: Readonly<Record<string, boolean>>): readonly string[] {

@@ -1,5 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { runSteps } from './steps.mjs';
+
+// certutil comes with Debian's libnss3-tools.
+const database = `${process.env.HOME}/.pki/nssdb`;
+mkdirSync(database, { recursive: true });
+execFileSync('certutil', ['-d', `sql:${database}`, '-N', '--empty-password']);
+execFileSync('certutil', ['-d', `sql:${database}`, '-A', '-t', 'C,,', '-n', 'leasehold', '-i', process.env.NODE_EXTRA_CA_CERTS]);
 
 // A browser takes its proxy and its CA from elsewhere than the environment: a flag, and the NSS database in $HOME.
 const browser = await chromium.launch({

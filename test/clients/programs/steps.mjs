@@ -43,7 +43,7 @@ async function outcome(act) {
 
 function spelled(error) {
   const causes = [];
-  for (let each = error; each !== undefined && each !== null && causes.length < 5; each = each.cause)
+  for (let each = error; each !== undefined && each !== null && causes.length < 5; each = each.cause ?? each.detail)
     causes.push(String(each.message ?? each));
   return [error.code, ...causes].filter(Boolean).join(' · ');
 }

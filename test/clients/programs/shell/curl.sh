@@ -3,6 +3,7 @@
 get() { # step, URL
   status=$(curl "$version" -sS -D "$HOME/head" -o "$HOME/body" -w '%{http_code}' "$2")
   code=$?
+  [ "$status" = 000 ] && status=0 # No answer: the tunnel was refused.
   cat "$HOME/head" "$HOME/body"
   refusal=$(sed -n 's/^x-leasehold-error: *\([a-z_]*\).*/\1/p' "$HOME/head")
   printf '\n{"step":"%s","status":%s,"code":"%s","error":"exit code %s"}\n' "$1" "$status" "$refusal" "$code"

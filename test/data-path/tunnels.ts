@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { openPeer, type Peer, peerOf } from './sockets.ts';
 
-/** Opens a tunnel through the proxy, byte by byte. Throws unless it is established. */
-export async function openTunnel(proxyPort: number, authority: string): Promise<Peer> {
+/** Opens a tunnel through the proxy, byte by byte. `headers` end their lines by themselves. Throws unless it is established. */
+export async function openTunnel(proxyPort: number, authority: string, headers = ''): Promise<Peer> {
   const peer = await openPeer(proxyPort);
-  peer.write(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`);
+  peer.write(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${headers}\r\n`);
   await peer.until(/^HTTP\/1\.1 200 Connection Established\r\n\r\n/);
   peer.received = '';
   return peer;

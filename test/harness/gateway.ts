@@ -6,19 +6,23 @@ import { type RunningService, startService } from './service.ts';
 export interface Gateway extends RunningService {
   readonly proxyPort: number;
   readonly metricsUrl: string;
+  /** Of TLS that ends at the gateway. */
+  readonly agentCaFile: string;
   /** Everything that it logged so far. */
   log(): Promise<string>;
 }
 
 /** A real gateway at this stack's broker, on free ports; its log level is trace. */
 export async function startGateway(stack: DevStack, ...extraArgs: readonly string[]): Promise<Gateway> {
-  const logFile = join(stack.dir, `gateway-${gateways++}.log`);
+  gateways += 1;
+  const logFile = join(stack.dir, `gateway-${gateways}.log`);
   const broker = ['--broker', stack.ready.broker.grpc, '--broker-ca-file', stack.ready.admin.ca_file];
   const ports = ['--proxy-port', '0', '--metrics-port', '0', '--log-level', 'trace'];
   const service = await startService('sidecar', ['--mode', 'gateway', ...broker, ...ports, ...extraArgs], logFile);
   return {
     ...service,
     proxyPort: Number(service.facts.proxy_port),
+    agentCaFile: String(service.facts.agent_ca_file),
     metricsUrl: `http://127.0.0.1:${service.facts.metrics_port}`,
     log: () => readFile(logFile, 'utf8'),
   };

@@ -10,3 +10,5 @@ export * from './settings.ts';
 export * from './system-clock.ts';
 export * from './unsafe-environment.ts';
 export * from './version.ts';
+export * from './worker-answers.ts';
+export * from './workers.ts';

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
 import { AppError } from '@leasehold/core';
@@ -18,11 +19,15 @@ export async function listening(
   { host, port, what }: ListenOptions,
   ended: AbortSignal,
 ): Promise<AddressInfo> {
+  // A worker asks its primary for the port, and nothing else may keep it alive while it waits for the answer.
+  if (cluster.isWorker) process.channel?.ref();
   server.listen({ host, port });
   try {
     await once(server, 'listening', { signal: ended });
   } catch (cause) {
     throw cannotListen(cause, { host, port, what });
+  } finally {
+    if (cluster.isWorker) process.channel?.unref();
   }
   ended.addEventListener(
     'abort',

@@ -9,6 +9,7 @@ export function createRegistry(component: 'broker' | 'sidecar'): Registry {
     name: 'leasehold_build_info',
     help: 'Always 1; labels say what runs.',
     labelNames: ['component', 'version', 'node'],
+    aggregator: 'first',
     registers: [registry],
   }).set({ component, version, node: process.version }, 1);
   return registry;

@@ -13,7 +13,7 @@ export interface OpsServerOptions {
   readonly host: string;
   /** 0 means any free one. */
   readonly port: number;
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
   readonly ready: ReadyCheck;
   /** By path, such as `/environment`. */
   readonly pages?: Readonly<Record<string, OpsPage>>;

@@ -24,7 +24,7 @@ export interface GatewayOptions {
 export function serveGateway({ settings, broker, instanceName, metrics, log }: GatewayOptions, ended: AbortSignal): ServedAgents {
   const running = new Set<AgentPlane>();
   const limits = limitsOf(settings);
-  const prover = createGrpcAgentProver({ ...broker, instanceId: randomUUID(), instanceName, deadlineMs: 2_000 });
+  const prover = createGrpcAgentProver({ ...broker, instanceId: randomUUID(), instanceName, clock: systemClock, deadlineMs: 2_000 });
   const admission = createAgentAdmission({
     prover,
     clock: systemClock,

@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { AppError, formatAuthority } from '@leasehold/core';
-import { createRegistry, type Logger, type OpsPage, readPrivateFile, startOpsServer } from '@leasehold/runtime';
+import {
+  answerPrimary,
+  createRegistry,
+  type Logger,
+  type OpsPage,
+  readPrivateFile,
+  startOpsServer,
+  workerNumber,
+} from '@leasehold/runtime';
 import { createSidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { startProxy } from './adapters/proxy/listener.ts';
 import type { ProxyTls } from './adapters/proxy/proxy-tls.ts';
@@ -15,7 +23,8 @@ import type { SidecarSettings } from './settings.ts';
 
 export interface RunningSidecar {
   readonly proxyPort: number;
-  readonly metricsPort: number;
+  /** Undefined in a worker, for which its primary speaks. */
+  readonly metricsPort: number | undefined;
   /** Where agents find our CA; undefined without --ca-dir. */
   readonly trustFiles: TrustFiles | undefined;
   /** Resolves when `ended` aborted, leases are given back and everything is closed. */
@@ -29,7 +38,9 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
   const metrics = createSidecarMetrics(registry);
   const broker = { target: plan.broker, caPem: await readCa(plan.brokerCaFile), serverName: settings['broker-server-name'] };
   const tls = plan.mode === 'gateway' && plan.tls !== undefined ? await readProxyTls(plan.tls) : undefined;
-  const options = { settings, broker, instanceName: settings['instance-name'] ?? hostname(), metrics, log };
+  const worker = workerNumber();
+  const name = settings['instance-name'] ?? hostname();
+  const options = { settings, broker, instanceName: worker === undefined ? name : `${name}/${worker}`, metrics, log };
   const agents =
     plan.mode === 'gateway' ? serveGateway(options, ended) : await serveOneAgent({ ...options, tokenFile: plan.tokenFile }, ended);
   metrics.observe(agents.gauges);
@@ -50,6 +61,10 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
     const why = agents.trouble();
     return why === undefined ? { ready: true } : { ready: false, why };
   };
+  if (worker !== undefined) {
+    answerPrimary({ registry, ready }, ended);
+    return { proxyPort: proxy.port, metricsPort: undefined, trustFiles: interception.trustFiles, closed: agents.closed };
+  }
   const proxyUrl = formatAuthority({ scheme: 'http', host: settings['proxy-host'], port: proxy.port });
   const { environment } = agents;
   const pages: Record<string, OpsPage> = {

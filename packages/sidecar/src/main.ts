@@ -1,5 +1,6 @@
-import { runProgram } from '@leasehold/runtime';
+import { runProgram, workerNumber } from '@leasehold/runtime';
 import { startSidecar } from './compose.ts';
+import { startGatewayWorkers } from './compose-workers.ts';
 import { sidecarSettings } from './settings.ts';
 
 await runProgram({
@@ -8,11 +9,12 @@ await runProgram({
   envPrefix: 'LEASEHOLD_SIDECAR_',
   settings: sidecarSettings,
   run: async ({ settings, log, ended, announce }) => {
-    const sidecar = await startSidecar(settings, log, ended);
+    const start = settings.workers > 1 && workerNumber() === undefined ? startGatewayWorkers : startSidecar;
+    const sidecar = await start(settings, log, ended);
     const { proxyPort, metricsPort, trustFiles } = sidecar;
     announce({
       proxy_port: proxyPort,
-      metrics_port: metricsPort,
+      ...(metricsPort !== undefined && { metrics_port: metricsPort }),
       ...(trustFiles !== undefined && { agent_ca_file: trustFiles.caFile, agent_bundle_file: trustFiles.bundleFile }),
     });
     await sidecar.closed;

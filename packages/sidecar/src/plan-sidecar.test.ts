@@ -34,6 +34,7 @@ test.each<readonly [string, readonly string[], RegExp]>([
   ['client certificates without TLS', [...gateway, ...clientCertificates], /needs TLS/],
   ['client certificates without tokens', [...gateway, ...tls, '--proxy-client-ca-file', 'c'], /its token proves it to the broker/],
   ['tokens without client certificates', [...gateway, '--agent-tokens-dir', 'd'], /belong together/],
+  ['one CA file for several processes', [...gateway, '--workers', '2', '--ca-dir', 'd'], /a CA of its own/],
   ['a name that is none', [...gateway, '--proxy-name', 'not a name'], /is no host name/],
 ])('%s is refused at start', (_, argv, problem) => {
   expect(() => plan(argv)).toThrow(problem);

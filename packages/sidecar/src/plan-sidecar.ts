@@ -31,6 +31,7 @@ const gatewayOnly = [
   'agent-idle',
   'max-in-flight-per-agent',
   'metrics-per-agent',
+  'workers',
 ] as const;
 
 /** Throws AppError `invalid_argument` that lists every contradiction at once. */
@@ -73,6 +74,8 @@ function planGateway(settings: SidecarSettings, common: Common, problems: string
     problems.push(
       '--proxy-client-ca-file and --agent-tokens-dir belong together: a certificate says which agent, its token proves it to the broker.',
     );
+  if (settings.workers > 1 && settings['ca-dir'] !== undefined)
+    problems.push('--ca-dir does not go with --workers: each process would have a CA of its own. Leave one of them out.');
   return {
     mode: 'gateway',
     ...common,

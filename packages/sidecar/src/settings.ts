@@ -100,6 +100,13 @@ export const sidecarSettings = {
     about: 'Gateway: count requests of each agent by its name. Whoever may read the metrics then sees the names.',
     fallback: false,
   },
+  workers: {
+    kind: 'integer',
+    about: 'Gateway: processes that serve agents; bounds and rates count in each by itself.',
+    fallback: 1,
+    min: 1,
+    max: 64,
+  },
 } as const;
 
 export type SidecarSettings = Settings<typeof sidecarSettings>;

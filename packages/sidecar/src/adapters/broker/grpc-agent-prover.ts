@@ -1,10 +1,13 @@
-import { createClient, SessionService } from '@leasehold/contract/grpc';
+import { fromServiceError } from '@leasehold/contract/grpc';
+import type { Clock } from '@leasehold/core';
 import type { AgentProver } from '../../ports/agent-prover.ts';
-import { type BrokerLink, channelTo } from './channel.ts';
+import { createBrokerClients } from './broker-clients.ts';
+import type { BrokerLink } from './channel.ts';
 
 export interface GrpcAgentProverOptions extends BrokerLink {
   readonly instanceId: string;
   readonly instanceName: string;
+  readonly clock: Clock;
   /** How long a proof may take. */
   readonly deadlineMs: number;
 }
@@ -18,15 +21,22 @@ export interface GrpcAgentProver extends AgentProver {
  * let go; whoever is proven opens one on a connection of its own.
  */
 export function createGrpcAgentProver(options: GrpcAgentProverOptions): GrpcAgentProver {
-  const { target, instanceId, instanceName, deadlineMs } = options;
-  const channel = channelTo(options);
-  const sessions = createClient(SessionService, channel.credentials, target, channel.options);
+  const { instanceId, instanceName, deadlineMs } = options;
+  const clients = createBrokerClients(options);
   return {
     async prove(agentToken) {
+      clients.watching();
       const request = { proof: { case: 'agentToken', value: agentToken }, instanceId, instanceName } as const;
-      const { tenantId, tenantName, agentId, agentName } = await sessions.open(request, { deadlineMs });
-      return { tenantId, tenantName, agentId, agentName };
+      try {
+        const { tenantId, tenantName, agentId, agentName } = await clients.sessionService.open(request, { deadlineMs });
+        clients.heard();
+        return { tenantId, tenantName, agentId, agentName };
+      } catch (thrown) {
+        const why = fromServiceError(thrown);
+        if (why.code !== 'broker_unreachable') clients.heard();
+        throw why;
+      }
     },
-    close: () => sessions.close(),
+    close: clients.close,
   };
 }

@@ -131,10 +131,11 @@ export function createSidecarMetrics(registry: Registry): SidecarMetrics {
     },
     tlsRejected: () => tlsRejections.inc(),
     observe: (gauges) => {
-      const gauge = (name: string, help: string, read: () => number) =>
+      const gauge = (name: string, help: string, read: () => number, aggregator: 'sum' | 'max' = 'sum') =>
         new Gauge({
           name,
           help,
+          aggregator,
           registers,
           collect() {
             this.set(read());
@@ -144,10 +145,17 @@ export function createSidecarMetrics(registry: Registry): SidecarMetrics {
       gauge('leasehold_sidecar_in_flight', 'Requests and streams under a lease.', gauges.inFlight);
       gauge('leasehold_sidecar_agents', 'Agents served now.', gauges.agents);
       gauge('leasehold_sidecar_use_batches_unsent', 'Use batches that the broker has not confirmed.', gauges.unsentUseBatches);
-      gauge('leasehold_sidecar_staleness_seconds', 'Age of the newest proof that no revocation is missing; -1 when there is none.', () => {
+      gauge('leasehold_sidecar_workers', 'Processes that serve agents.', () => 1);
+      const stalenessS = () => {
         const ms = gauges.stalenessMs();
         return ms === undefined ? -1 : ms / 1_000;
-      });
+      };
+      gauge(
+        'leasehold_sidecar_staleness_seconds',
+        'Age of the newest proof that no revocation is missing; -1 when there is none.',
+        stalenessS,
+        'max',
+      );
     },
   };
 }

@@ -61,7 +61,7 @@ describe('answers', () => {
     const { agent, vendor } = await ask('GET');
     vendor.write(interim);
     expect((await agent.closed()).received).toMatch(
-      /^HTTP\/1\.1 103 Early Hints\r\nlink: <\/a\.css>; rel=preload\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
+      /^HTTP\/1\.1 103 Early Hints\r\nlink: <http:\/\/127\.0\.0\.1:\d+\/api\/a\.css>; rel=preload\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
     );
     const old = await openPeer(path.port);
     old.write(`GET /api/x HTTP/1.0\r\nhost: 127.0.0.1:${path.port}\r\n\r\n`);

@@ -1,8 +1,9 @@
-import { AppError, type Clock, formatAuthority, type Instant } from '@leasehold/core';
+import { AppError, type BodyForm, type Clock, formatAuthority, type Instant } from '@leasehold/core';
 import { rewriteForBaseUrl } from '../domain/base-url.ts';
-import { inject } from '../domain/inject.ts';
+import { type Injected, inject } from '../domain/inject.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
 import { taught } from '../domain/refused.ts';
+import { bodyFormOf, replaceInBody } from '../domain/replace-in-body.ts';
 import { aboutMatched, type Matched } from '../domain/route.ts';
 import { createScrubber, type Scrubber, scrubHeaders } from '../domain/scrub.ts';
 import { createFrameScrubber } from '../domain/scrub-frames.ts';
@@ -11,6 +12,7 @@ import type { Leases } from '../ports/leases.ts';
 import type { OutgoingExchange, Upstream, UpstreamEvents } from '../ports/upstream.ts';
 import type { UseLog } from '../ports/use-log.ts';
 import type { Loan } from './loan.ts';
+import { type BodyRoom, WholeBody } from './whole-body.ts';
 
 export interface ExchangeMetrics {
   /** `forwarded`, or the error code that the agent was given. */
@@ -24,6 +26,7 @@ export interface ExchangeDeps {
   readonly useLog: UseLog;
   readonly clock: Clock;
   readonly metrics: ExchangeMetrics;
+  readonly bodyRoom: BodyRoom;
   /** What operators call the agent, once its session has said so. */
   readonly agentName?: (() => string | undefined) | undefined;
 }
@@ -49,6 +52,9 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
   #letGo: (() => void) | undefined;
   #outgoing: OutgoingExchange | undefined;
   #scrubber: Scrubber | undefined;
+  /** While a body is looked into for the placeholder, and until the exchange is over. */
+  #whole: WholeBody | undefined;
+  #edited: Buffer | undefined;
   #hasLeft = false;
   #isOver = false;
   #status = 0;
@@ -65,17 +71,44 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
 
   /** Throws AppError `bad_request` before anything was sent. */
   send(): void {
-    const { destination, host, route } = this.#matched;
-    const { protocol, target, rawHeaders, contentLength, body } = this.#request;
-    const { headers, path } = inject(rawHeaders, this.#request.path, this.#loan.prepared, hostOf(destination, host));
-    if (contentLength !== undefined) headers.push('content-length', contentLength);
+    const { rawHeaders, contentLength, body } = this.#request;
+    const form = body === undefined ? undefined : bodyFormOf(this.#matched.destination.body, this.#loan.prepared.placeholder, rawHeaders);
+    const injected = form === undefined ? this.#inject(contentLength) : undefined;
     // Held before it is sent: a revocation between here and the last gate finds it.
     this.#letGo = this.#deps.leases.hold(this.#entry, { isStreaming: () => this.#hasLeft, cut: (why) => this.#stop(why) });
     if (body !== undefined) this.#reply.wantBody();
+    if (injected !== undefined) this.#forward(injected, body);
+    else if (form !== undefined && body !== undefined)
+      this.#whole = new WholeBody(body, this.#deps.bodyRoom, (outcome) => this.#sendEdited(form, outcome));
+  }
+
+  #inject(contentLength: string | undefined): Injected {
+    const { destination, host } = this.#matched;
+    const injected = inject(this.#request.rawHeaders, this.#request.path, this.#loan.prepared, hostOf(destination, host));
+    if (contentLength !== undefined) injected.headers.push('content-length', contentLength);
+    return injected;
+  }
+
+  #forward({ headers, path }: Injected, body: AsyncIterable<Uint8Array> | undefined): void {
+    const { destination, host, route } = this.#matched;
+    const { protocol, target } = this.#request;
     const { version } = this.#entry;
     const { credentialId } = route;
     const { method } = target;
     this.#outgoing = this.#deps.upstream.send({ protocol, credentialId, version, destination, host, method, path, headers, body }, this);
+  }
+
+  /** The last gate is still ahead: nothing was written yet, however long the body took to come. */
+  #sendEdited(form: BodyForm, outcome: Buffer | AppError): void {
+    const { placeholder } = this.#loan.prepared;
+    if (this.#isOver || placeholder === undefined) return;
+    try {
+      if (outcome instanceof AppError) throw outcome;
+      this.#edited = replaceInBody(form, outcome, placeholder);
+      this.#forward(this.#inject(String(this.#edited.length)), inOnePiece(this.#edited));
+    } catch (thrown) {
+      this.#stop(AppError.from(thrown));
+    }
   }
 
   refusal(): AppError | undefined {
@@ -158,6 +191,9 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
   #finish(outcome: string): void {
     this.#isOver = true;
     this.#letGo?.();
+    this.#whole?.drop();
+    // The value may stand in it (INV-15).
+    this.#edited?.fill(0);
     const { clock, metrics, useLog } = this.#deps;
     const { target } = this.#request;
     const { destination, host, route } = this.#matched;
@@ -177,6 +213,10 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
 
 /** The code of records for an agent that went away before anything was sent for it. */
 export const agentGone: AppError = new AppError('bad_request', 'The agent went away before its request was sent.');
+
+async function* inOnePiece(bytes: Buffer): AsyncGenerator<Buffer> {
+  if (bytes.length > 0) yield bytes;
+}
 
 function hostOf({ scheme, port }: { readonly scheme: 'http' | 'https'; readonly port: number }, host: string): string {
   const name = host.includes(':') ? `[${host}]` : host;

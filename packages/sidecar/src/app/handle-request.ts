@@ -11,6 +11,7 @@ import { notReady } from './compiled-routes.ts';
 import { agentGone, agentGoneStatus, Exchange, type ExchangeMetrics } from './exchange.ts';
 import { createLoans } from './loan.ts';
 import { createRateLimiter } from './rate-limiter.ts';
+import { createBodyRoom } from './whole-body.ts';
 
 export interface HandleRequestOptions {
   readonly leases: Leases;
@@ -26,10 +27,14 @@ export interface HandleRequestOptions {
   readonly trouble?: () => AppError | undefined;
 }
 
+/** For all bodies of an agent that are looked into at one time. */
+const maxRoomBytes = 16_777_216;
+
 /** Route, borrow, inject, forward: with a lease in hand all in one turn, without a promise. */
 export function createHandleRequest(options: HandleRequestOptions): HandleRequest {
   const { leases, tableOf, clock, useLog, metrics } = options;
   const loanOf = createLoans();
+  const deps = { ...options, bodyRoom: createBodyRoom(maxRoomBytes) };
   const rateRefusal = createRateLimiter();
 
   function record({ target }: AgentRequest, outcome: string, httpStatus: number, matched?: Matched): void {
@@ -52,7 +57,7 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
 
   function forward(request: AgentRequest, reply: AgentReply, matched: Matched, entry: LeaseEntry, now: Instant): ExchangeControl {
     try {
-      const exchange = new Exchange(options, request, reply, matched, entry, loanOf(entry, matched.route), now);
+      const exchange = new Exchange(deps, request, reply, matched, entry, loanOf(entry, matched.route), now);
       exchange.send();
       return exchange;
     } catch (thrown) {

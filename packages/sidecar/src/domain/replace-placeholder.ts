@@ -10,6 +10,8 @@ export interface PreparedPlaceholder {
   readonly word: RegExp;
   /** The same in a path, a query or a form, where some of its characters may be percent-encoded. */
   readonly encodedWord: RegExp;
+  /** The same inside a JSON string, quotes included. */
+  readonly jsonWord: RegExp;
   readonly value: string;
 }
 
@@ -21,6 +23,7 @@ export function preparePlaceholder(places: readonly PlaceholderPlace[], placehol
     placeholder,
     word: new RegExp(`(?<![${wordly}])${escaped}(?![${wordly}])`, 'g'),
     encodedWord: new RegExp(`(?<=^|[^${wordly}]|%[0-9A-Fa-f]{2})${spelled}(?![${wordly}])`, 'g'),
+    jsonWord: new RegExp(`(?<=[^${wordly}]|\\\\[bfnrt]|\\\\u[0-9A-Fa-f]{4})${escaped}(?![${wordly}])`, 'g'),
     value,
   };
 }
@@ -29,7 +32,7 @@ export function preparePlaceholder(places: readonly PlaceholderPlace[], placehol
 const wordly = 'A-Za-z0-9_.~\\-';
 
 /** A value may be 16 KiB long: an agent must not make gigabytes of a few kilobytes (THREATS 39). */
-const maxReplacements = 16;
+export const maxReplacements = 16;
 
 /** Replaces in one request. Whatever does not hold the placeholder stays as it is, byte by byte. */
 export interface Replacing {
@@ -71,7 +74,7 @@ export function startReplacing(prepared: PreparedPlaceholder): Replacing {
   };
 }
 
-function tooMany(): AppError {
+export function tooMany(): AppError {
   return new AppError('bad_request', `The placeholder stands in more than ${maxReplacements} places of this request. Send it once.`);
 }
 

@@ -24,7 +24,7 @@ export async function findConnection(dir: string | undefined, env: NodeJS.Proces
 }
 
 /** A variable that is set to nothing is not set. */
-function given(value: string | undefined): string | undefined {
+export function given(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
@@ -33,22 +33,22 @@ export function stateDirectory(dir: string | undefined, env: NodeJS.ProcessEnv):
 }
 
 async function readStateDirectory(dir: string): Promise<Connection> {
-  const path = join(dir, 'admin.json');
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  const { url, token_file, ca_file } = await readAdminFile(dir);
+  if (typeof url !== 'string' || typeof token_file !== 'string' || typeof ca_file !== 'string') {
+    throw new AppError('invalid_argument', `${dir} does not say where the broker is.\nStart it again with: leasehold dev --dir ${dir}`);
+  }
+  return { url, tokenFile: token_file, caFile: ca_file };
+}
+
+/** What `dev` wrote down about the broker in a state directory. Throws AppError `broker_unreachable` when there is none. */
+export async function readAdminFile(dir: string): Promise<Readonly<Record<string, unknown>>> {
+  const text = await readFile(join(dir, 'admin.json'), 'utf8').catch((cause: unknown) => {
     throw new AppError(
       'broker_unreachable',
       `There is no broker in ${dir}.\nStart one with: leasehold dev, or name its directory with --dir.`,
       { cause },
     );
   });
-  const { url, token_file, ca_file } = fieldsOf(text);
-  if (typeof url !== 'string' || typeof token_file !== 'string' || typeof ca_file !== 'string') {
-    throw new AppError('invalid_argument', `${path} does not say where the broker is.\nStart it again with: leasehold dev --dir ${dir}`);
-  }
-  return { url, tokenFile: token_file, caFile: ca_file };
-}
-
-function fieldsOf(text: string): Readonly<Record<string, unknown>> {
   try {
     const found: unknown = JSON.parse(text);
     return typeof found === 'object' && found !== null ? { ...found } : {};

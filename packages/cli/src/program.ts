@@ -7,6 +7,7 @@ import { addDevCommand } from './commands/dev.ts';
 import { addGrantCommands } from './commands/grant.ts';
 import { addKillCommands } from './commands/kill.ts';
 import { addLeaseCommands } from './commands/lease.ts';
+import { addRunCommand } from './commands/run.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addStatusCommands } from './commands/status.ts';
 import { addTenantCommands } from './commands/tenant.ts';
@@ -16,8 +17,11 @@ export function createProgram(): Command {
   const program = new Command('leasehold')
     .description('lends AI agents credentials that they never hold')
     .exitOverride()
+    // What comes after the command of `run` belongs to that.
+    .enablePositionalOptions()
     .showHelpAfterError(false);
   addDevCommand(program);
+  addRunCommand(program);
   addCredentialCommands(program);
   addGrantCommands(program);
   addAgentCommands(program);

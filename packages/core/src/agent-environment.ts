@@ -38,6 +38,9 @@ const bundleVariables = [
 /** Each of them adds to what a client trusts. */
 const certificateVariables = ['NODE_EXTRA_CA_CERTS', 'DENO_CERT'];
 
+/** Every variable that names a file of certificates. */
+export const trustVariables: readonly string[] = [...bundleVariables, ...certificateVariables];
+
 /** The block that leads an agent's clients through its sidecar: `run` sets it, and so does whatever starts agents elsewhere. */
 export function agentEnvironment({ proxyUrl, trust }: AgentSurroundings): Readonly<Record<string, string>> {
   // Both letter cases: curl, git and wget read the lower, most others the upper (CVE-2016-5385 is why).

@@ -18,14 +18,23 @@ export type ProgramName = 'broker' | 'sidecar';
 
 const graceMs = 4_800;
 
-/**
- * Starts one of our services as a child and waits until it listens. Its log goes to `logFile` descriptor.
- * Throws the child's own AppError when it could not start.
- */
-export async function startProgram(name: ProgramName, args: readonly string[], log: number | 'inherit' | 'ignore'): Promise<ChildProgram> {
+export interface ProgramOptions {
+  /** Descriptor that its log goes to. */
+  readonly log: number | 'inherit' | 'ignore';
+  /** Whether what a terminal sends to all in its foreground, such as Ctrl-C, does not reach it: it ends when we do, and not before. */
+  readonly isDetached?: boolean;
+}
+
+/** Starts one of our services as a child and waits until it listens. Throws the child's own AppError when it could not start. */
+export async function startProgram(
+  name: ProgramName,
+  args: readonly string[],
+  { log, isDetached = false }: ProgramOptions,
+): Promise<ChildProgram> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', programFile(name), ...args], {
     stdio: ['ignore', 'ignore', log, 'ipc'],
     env: childEnvironment(),
+    detached: isDetached,
   });
   const gone = once(child, 'exit').then(() => undefined);
   const facts = await firstWord(child, name);

@@ -46,7 +46,7 @@ export async function startStack({ dir, port, logLevel = 'info' }: StackOptions)
     const broker = await startProgram(
       'broker',
       ['--state-dir', state.broker, '--grpc-port', '0', '--admin-port', '0', '--metrics-port', '0', '--log-level', logLevel],
-      log.fd,
+      { log: log.fd },
     );
     running.push(broker);
     const admin = await publishAdmin(state, broker);
@@ -57,7 +57,7 @@ export async function startStack({ dir, port, logLevel = 'info' }: StackOptions)
     });
     await provisionDevAgent(client, state.agentTokenFile);
     await client.close();
-    const grpc = `localhost:${broker.facts.grpc_port}`;
+    const grpc = grpcOf(broker);
     const sidecar = await startProgram(
       'sidecar',
       [
@@ -76,7 +76,7 @@ export async function startStack({ dir, port, logLevel = 'info' }: StackOptions)
         '--log-level',
         logLevel,
       ],
-      log.fd,
+      { log: log.fd },
     );
     running.push(sidecar);
     const proxyUrl = `http://127.0.0.1:${sidecar.facts.proxy_port}`;
@@ -109,12 +109,19 @@ function portTaken(thrown: unknown, port: number): AppError | undefined {
   return new AppError('invalid_argument', message, { cause: thrown });
 }
 
+function grpcOf(broker: ChildProgram): string {
+  return `localhost:${broker.facts.grpc_port}`;
+}
+
 async function publishAdmin(state: StateDirectory, broker: ChildProgram): Promise<Stack['admin']> {
   const admin = {
     url: `https://localhost:${broker.facts.admin_port}`,
     tokenFile: broker.facts.operator_token_file ?? '',
     caFile: broker.facts.ca_file ?? '',
   };
-  await writePrivateFile(state.adminFile, `${JSON.stringify({ url: admin.url, token_file: admin.tokenFile, ca_file: admin.caFile })}\n`);
+  const forOperators = { url: admin.url, token_file: admin.tokenFile, ca_file: admin.caFile };
+  // `run` starts a sidecar of its own with these.
+  const forAgents = { grpc: grpcOf(broker), agent_token_file: state.agentTokenFile };
+  await writePrivateFile(state.adminFile, `${JSON.stringify({ ...forOperators, ...forAgents })}\n`);
   return admin;
 }

@@ -1,0 +1,92 @@
+import { constants } from 'node:os';
+import { type AgentVariable, mergeEnvironment } from '@leasehold/core';
+import type { AgentConnection } from './find-broker.ts';
+import { keptNotes } from './kept-notes.ts';
+import { type OwnSidecar, startOwnSidecar } from './own-sidecar.ts';
+import { type CommandEnd, runCommand } from './run-command.ts';
+import { createSignalRelay, type SignalRelay } from './signal-relay.ts';
+
+export interface RunOptions {
+  readonly command: readonly string[];
+  readonly connection: AgentConnection;
+  /** Whether SDKs are led to the base URL, which needs neither a proxy nor a certificate. */
+  readonly useBaseUrls: boolean;
+  readonly logFile: string | undefined;
+  readonly logLevel: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Where the command's standard output goes. */
+  readonly output: 'inherit' | NodeJS.WriteStream;
+  /** Told to people, a line each. */
+  readonly note: (text: string) => void;
+}
+
+/** What may be looked at beside the command. */
+export interface RunWatch {
+  onStarted(pid: number): void;
+  /** The command is gone, its sidecar is still there. */
+  onEnded(end: CommandEnd, sidecar: OwnSidecar): Promise<void>;
+}
+
+/** Runs a command beside a sidecar of its own. When it ends, however it does, leases are given back and nothing is left. */
+export async function runWithSidecar(options: RunOptions, watch?: RunWatch): Promise<CommandEnd> {
+  const { stdin, stdout, stderr } = process;
+  const relay = createSignalRelay(
+    process,
+    [stdin, stdout, stderr].some(({ isTTY }) => isTTY),
+  );
+  let sidecar: OwnSidecar | undefined;
+  try {
+    sidecar = await startOwnSidecar(options);
+    const variables = await variablesOf(sidecar, relay);
+    if ('code' in variables) return variables;
+    const stopNoting = noteWhenGone(sidecar, options.note);
+    const end = await runCommand(options.command, {
+      env: environmentOf(options, sidecar, variables),
+      relay,
+      output: options.output,
+      onStarted: (pid) => watch?.onStarted(pid),
+    });
+    stopNoting();
+    await watch?.onEnded(end, sidecar);
+    return end;
+  } finally {
+    await sidecar?.stop();
+    relay.close();
+  }
+}
+
+/** Waits until the sidecar can serve; a signal ends the waiting. */
+async function variablesOf({ pages }: OwnSidecar, { first }: SignalRelay): Promise<readonly AgentVariable[] | CommandEnd> {
+  const interruption = new AbortController();
+  const interrupted = first.then((signal): CommandEnd => ({ code: 128 + constants.signals[signal] }));
+  const ready = pages.ready(interruption.signal);
+  try {
+    return await Promise.race([ready, interrupted]);
+  } finally {
+    interruption.abort();
+    // It has lost the race: that it was stopped is no news.
+    ready.catch(() => undefined);
+  }
+}
+
+function environmentOf(
+  { env, useBaseUrls, note }: RunOptions,
+  { block, joined }: OwnSidecar,
+  variables: readonly AgentVariable[],
+): Readonly<Record<string, string>> {
+  const chosen = variables.filter(({ isBaseUrl }) => useBaseUrls || !isBaseUrl);
+  const given = Object.fromEntries(Object.entries(env).filter(([name]) => joined[name] === undefined));
+  const { environment, kept } = mergeEnvironment(given, { ...block, ...joined }, chosen);
+  for (const each of keptNotes(kept, chosen)) note(each);
+  return environment;
+}
+
+function noteWhenGone({ gone }: OwnSidecar, note: (text: string) => void): () => void {
+  let isOver = false;
+  void gone.then(() => {
+    if (!isOver) note('The sidecar ended by itself: calls that need a credential fail from now on. --log-file FILE keeps its log.');
+  });
+  return () => {
+    isOver = true;
+  };
+}

@@ -30,12 +30,8 @@ export interface Client {
   /** A file under `programs/`, and its arguments. */
   readonly program: readonly string[];
   readonly ways: readonly Way[];
-  /** The vendor that an SDK is made for; it has a host of its own in way B. */
-  readonly host?: string;
-  /** How the credential goes on the wire; `Authorization: Bearer {value}` when not given. */
-  readonly injection?: Injection;
-  /** Variables besides the block: placeholders, never a secret. */
-  readonly environment?: Readonly<Record<string, string>>;
+  /** The service that an SDK is made for: its template says what goes where, and what the SDK finds in its environment. */
+  readonly service?: Service;
   /** It sends CONNECT for an `http://` URL too, and speaks plain HTTP inside. */
   readonly alwaysTunnels?: true;
   /** It reads answers whole, so that it can't tell when the first piece has come. */
@@ -46,6 +42,10 @@ export interface Client {
   readonly note?: string;
 }
 
-export type Injection =
-  | { readonly kind: 'header'; readonly name: string; readonly template: string }
-  | { readonly kind: 'basic'; readonly username: string };
+export interface Service {
+  readonly template: string;
+  /** What the template asks for, as `--set` takes it. */
+  readonly set?: readonly string[];
+  /** Hosts of the service that the SDK calls in way B, where its URLs are the real ones; the first is its base. */
+  readonly hosts: readonly [string, ...string[]];
+}

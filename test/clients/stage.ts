@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type AdminClient, createAdminClient } from '@leasehold/contract/admin';
-import { type AgentTrust, agentEnvironment, javaTrustStorePassword } from '@leasehold/core';
-import { throughBaseUrl } from '../harness/agent-http.ts';
+import { type AgentTrust, agentEnvironment, agentVariables, javaTrustStorePassword } from '@leasehold/core';
+import { throughProxy } from '../harness/agent-http.ts';
 import { createTestCa } from '../harness/certificates.ts';
 import { type DevStack, startDevStack } from '../harness/dev-stack.ts';
 import { eventually } from '../harness/lending.ts';
-import type { Client, Injection, Way } from './client.ts';
+import type { Client, Way } from './client.ts';
 import { clients } from './clients.ts';
+import { createCredentialStore } from './credential-store.ts';
 import type { Account } from './vendors/account.ts';
 import { startGrpcVendor } from './vendors/grpc-vendor.ts';
 import type { GuestBook } from './vendors/guest-book.ts';
@@ -44,6 +45,8 @@ export interface Loan {
   readonly book: GuestBook;
   readonly grantedUrl: string;
   readonly ungrantedUrl: string;
+  /** Placeholders, and base URLs in way C. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Suspends the credential. */
   revoke(): Promise<void>;
 }
@@ -51,7 +54,7 @@ export interface Loan {
 export async function openStage(): Promise<Stage> {
   const dir = await mkdtemp(join(tmpdir(), 'leasehold-clients-'));
   const ca = await createTestCa('Vendors of the matrix');
-  const realHosts = clients.flatMap(({ host }) => host ?? []);
+  const realHosts = clients.flatMap(({ service }) => service?.hosts ?? []);
   const vendor = await startHttpVendor(await ca.issue([`*${suffix}`, ...realHosts]), dir);
   const grpcVendor = await startGrpcVendor(await ca.issue([`*${grpcSuffix}`]));
   const stack = await startDevStack({
@@ -66,18 +69,9 @@ export async function openStage(): Promise<Stage> {
   });
   const admin = await adminOf(stack);
 
-  async function store(name: string, host: string, injection: Injection = bearer): Promise<Account> {
-    const value = `sk-canary-${name}-${'0123456789abcdef'.repeat(2)}`;
-    await admin.addCredential(tenant, {
-      name,
-      destinations: [{ url: `https://${host}`, ca_pem: ca.caPem, private_cidrs: ['127.0.0.0/8'] }],
-      injection,
-      value: Buffer.from(value).toString('base64'),
-    });
-    return { host, value, header: headerOf(injection, value) };
-  }
-
-  const ungranted = vendor.open(await store(ungrantedName, `${ungrantedName}${suffix}`));
+  const store = createCredentialStore({ stack, admin, caPem: ca.caPem, dir });
+  const ungrantedHosts = [`${ungrantedName}${suffix}`] as const;
+  const ungranted = vendor.open(await store({ name: ungrantedName, hosts: ungrantedHosts }));
   return {
     stack,
     dir,
@@ -89,20 +83,22 @@ export async function openStage(): Promise<Stage> {
         .replace(/[^a-z0-9]+/g, '-')
         .replace(/^-/, '');
       const isGrpc = client.speaks === 'gRPC';
-      const host = way === 'B' && client.host !== undefined ? client.host : `${name}${isGrpc ? grpcSuffix : suffix}`;
-      const account = await store(name, host, client.injection);
+      const ownHosts = [`${name}${isGrpc ? grpcSuffix : suffix}`] as const;
+      const hosts = way === 'B' && client.service !== undefined ? client.service.hosts : ownHosts;
+      const account = await store({ name, hosts, service: client.service, isReal: hosts !== ownHosts });
       await admin.putGrant(tenant, { agent: 'dev', credential: name });
       const book = (isGrpc ? grpcVendor : vendor).open(account);
       await eventually(
-        () => throughBaseUrl(stack.proxyPort, `/${name}/route-is-there`),
-        ({ status }) => status !== 403,
+        () => throughProxy(stack.proxyPort, `http://${hosts[0]}/route-is-there`),
+        ({ code }) => code !== 'no_route',
       );
       book.visits.length = 0;
       return {
         account,
         book,
-        grantedUrl: urlOf(client, way, stack, { name, host }),
-        ungrantedUrl: urlOf(client, way, stack, { name: ungrantedName, host: `${ungrantedName}${suffix}` }),
+        grantedUrl: urlOf(client, way, stack, { name, host: hosts[0] }),
+        ungrantedUrl: urlOf(client, way, stack, { name: ungrantedName, host: ungrantedHosts[0] }),
+        environment: await variablesOf(admin, stack, name, way),
         revoke: async () => {
           await admin.changeCredential(tenant, name, 'suspend');
         },
@@ -118,11 +114,11 @@ export async function openStage(): Promise<Stage> {
   };
 }
 
-const bearer: Injection = { kind: 'header', name: 'Authorization', template: 'Bearer {value}' };
-
-function headerOf(injection: Injection, value: string): Account['header'] {
-  if (injection.kind === 'header') return { name: injection.name.toLowerCase(), text: injection.template.replace('{value}', value) };
-  return { name: 'authorization', text: `Basic ${Buffer.from(`${injection.username}:${value}`).toString('base64')}` };
+/** What `leasehold run` would set for this credential, were it the only one; the variables that name a base URL are for way C. */
+async function variablesOf(admin: AdminClient, { ready }: DevStack, name: string, way: Way): Promise<Readonly<Record<string, string>>> {
+  const { placeholder, environment } = await admin.showCredential(tenant, name);
+  const variables = agentVariables([{ credentialName: name, placeholder: placeholder ?? undefined, environment }], ready.base_url);
+  return Object.fromEntries(variables.filter(({ isBaseUrl }) => way === 'C' || !isBaseUrl).map((each) => [each.name, each.value]));
 }
 
 function urlOf({ speaks }: Client, way: Way, stack: DevStack, to: { readonly name: string; readonly host: string }): string {

@@ -46,7 +46,7 @@ export async function tryClient({ client, way, runtime, programsDir, stage, time
   const { facts, traces, isLate } = await runClient({
     command: runtime.command(client.program),
     cwd: programsDir,
-    env: { ...stage.block, ...client.environment, GRANTED_URL: loan.grantedUrl, UNGRANTED_URL: loan.ungrantedUrl },
+    env: { ...stage.block, ...loan.environment, GRANTED_URL: loan.grantedUrl, UNGRANTED_URL: loan.ungrantedUrl },
     home: join(stage.dir, 'homes', `${client.name} ${way}`.replace(/[^A-Za-z0-9]+/g, '-')),
     timeoutMs,
     onFact: ({ step }) => {

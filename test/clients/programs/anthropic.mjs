@@ -1,8 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { readAll, runSteps } from './steps.mjs';
+import { isFound, readAll, runSteps } from './steps.mjs';
 
 // The key is ANTHROPIC_API_KEY, which holds the placeholder.
-const client = (base) => new Anthropic({ baseURL: base, maxRetries: 0 });
+const client = (base) => new Anthropic({ maxRetries: 0, ...(isFound(base, 'ANTHROPIC_BASE_URL') ? {} : { baseURL: base }) });
 
 await runSteps({
   call: async (base) => {

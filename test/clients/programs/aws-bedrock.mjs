@@ -1,10 +1,12 @@
 import { BedrockRuntimeClient, InvokeModelCommand, InvokeModelWithResponseStreamCommand } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { readAll, runSteps } from './steps.mjs';
+import { isFound, readAll, runSteps } from './steps.mjs';
 
-// The token is AWS_BEARER_TOKEN_BEDROCK, which holds the placeholder. Its own handler speaks HTTP/2 without TLS to an http:// URL.
-const client = (base) =>
-  new BedrockRuntimeClient({ endpoint: base, region: 'us-east-1', maxAttempts: 1, requestHandler: new NodeHttpHandler() });
+// AWS_BEARER_TOKEN_BEDROCK holds the placeholder. Its own handler speaks HTTP/2 without TLS to an http:// URL.
+function client(base) {
+  const endpoint = isFound(base, 'AWS_ENDPOINT_URL_BEDROCK_RUNTIME') ? {} : { endpoint: base };
+  return new BedrockRuntimeClient({ maxAttempts: 1, requestHandler: new NodeHttpHandler(), ...endpoint });
+}
 const ask = { modelId: 'm', contentType: 'application/json', body: '{}' };
 
 await runSteps({

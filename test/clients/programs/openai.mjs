@@ -1,8 +1,8 @@
 import OpenAI from 'openai';
-import { readAll, runSteps } from './steps.mjs';
+import { isFound, readAll, runSteps } from './steps.mjs';
 
 // The key is OPENAI_API_KEY, which holds the placeholder.
-const client = (base) => new OpenAI({ baseURL: `${base}/v1`, maxRetries: 0 });
+const client = (base) => new OpenAI({ maxRetries: 0, ...(isFound(base, 'OPENAI_BASE_URL') ? {} : { baseURL: `${base}/v1` }) });
 
 await runSteps({
   call: async (base) => {

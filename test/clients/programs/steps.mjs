@@ -21,6 +21,9 @@ export async function runSteps({ call, stream }) {
   process.exit(0);
 }
 
+/** The SDK finds this base URL in its environment by itself. */
+export const isFound = (base, variable) => base === GRANTED_URL && process.env[variable] !== undefined;
+
 /** Reads an async iterable to its end. */
 export async function readAll(pieces, onPiece) {
   for await (const _ of pieces) onPiece();

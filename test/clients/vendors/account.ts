@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** What one host of a vendor knows of its one customer. */
+/** What a vendor knows of its one customer. */
 export interface Account {
-  readonly host: string;
+  /** All of its hosts know the same. */
+  readonly hosts: readonly string[];
   /** The credential. It must reach the vendor, and nobody else. */
   readonly value: string;
   /** The header that must carry it, in lower case, and the whole text that it must have. */

@@ -20,8 +20,9 @@ export function createGitHost(dir: string): ServeGit {
   const roots = new Map<string, Promise<string>>();
 
   async function serveByGit({ account }: GuestBook, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const made = roots.get(account.host) ?? createRepository(join(dir, account.host), proofFor(account));
-    roots.set(account.host, made);
+    const name = account.hosts.join();
+    const made = roots.get(name) ?? createRepository(join(dir, name), proofFor(account));
+    roots.set(name, made);
     const [path = '', query = ''] = (request.url ?? '').replace('/endless.git', '/repository.git').split('?');
     const program = spawn('git', ['http-backend'], {
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -63,7 +63,7 @@ export async function startGrpcVendor({ certPem, keyPem }: Identity): Promise<Gr
     port,
     open: (account) => {
       const book = openGuestBook(account);
-      books.set(account.host, book);
+      for (const host of account.hosts) books.set(host, book);
       return book;
     },
     close: () => server.forceShutdown(),

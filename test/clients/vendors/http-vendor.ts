@@ -13,7 +13,7 @@ import { createSocketHost } from './socket-host.ts';
 
 export interface HttpVendor {
   readonly port: number;
-  /** From now on the account's host knows its customer. */
+  /** From now on the account's hosts know their customer. */
   open(account: Account): GuestBook;
   close(): Promise<void>;
 }
@@ -45,7 +45,7 @@ export async function startHttpVendor(identity: Identity, dir: string): Promise<
     port,
     open: (account) => {
       const book = openGuestBook(account);
-      books.set(account.host, book);
+      for (const host of account.hosts) books.set(host, book);
       return book;
     },
     close: async () => {

@@ -3,6 +3,7 @@ import { createAdministration } from '../../packages/broker/src/app/administrati
 import { bytes, createRig, draft, grantDraft } from '../../packages/broker/src/app/broker-rig.suite.ts';
 import type { Operator } from '../../packages/broker/src/domain/operator.ts';
 import type { AdminUseCases } from '../../packages/broker/src/ports/use-cases.ts';
+import { seededRandom } from '../harness/seeded-random.ts';
 import { createDatabase, type Database } from './database.ts';
 import { createLink, type Link } from './link.ts';
 import { createOracle, type Oracle } from './oracle.ts';
@@ -74,7 +75,7 @@ export interface World {
 
 export async function createWorld(begin: Begin, seed: number): Promise<World> {
   const time = createVirtualTime();
-  const random = createRandom(seed);
+  const random = seededRandom(seed);
   const oracle = createOracle({ time, maxStalenessMs, streamGraceMs });
   const database = createDatabase({ time, oracle, begin: begin.state });
   let ids = 0x1000;
@@ -189,15 +190,4 @@ export function at<T>(items: readonly T[], index: number): T {
   const found = items[index % items.length];
   if (found === undefined) throw new Error('there is none');
   return found;
-}
-
-/** Mulberry32: the same numbers for the same seed, so that a run can be played again. */
-function createRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

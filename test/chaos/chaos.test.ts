@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ArrivalClock, createArrivalClock } from '../harness/arrival-clock.ts';
 import { seededRandom } from '../harness/seeded-random.ts';
 import { createDeathBook } from './death-book.ts';
 import { createOperator } from './operator.ts';
 import { healthy, play } from './play.ts';
-import { reportOf } from './report.ts';
+import { reportOf, summed } from './report.ts';
 import { scheduleOf } from './schedule.ts';
 import { type Stage, startStage } from './stage.ts';
+import { type Streams, startStreams } from './streams.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
+import { createWaysIn, waysIn } from './ways-in.ts';
 import { startWitness, type Witness } from './witness.ts';
 
 /** Short, so that the bound is reached many times. */
@@ -22,7 +24,7 @@ const mortal = ['alpha', 'beta'] as const;
 /** Dies with its agent alone: shows that service is back. */
 const steady = 'steady';
 /** What a sidecar may need to come back after all is well: it has to find out that its connection is dead, and backs off up to 5 s. */
-const recoveryMs = 20_000;
+const recoveryMs = 40_000;
 
 const seed = Number(process.env.LEASEHOLD_CHAOS_SEED ?? 20_261_125);
 const seconds = Number(process.env.LEASEHOLD_CHAOS_SECONDS ?? 25);
@@ -36,6 +38,10 @@ let traffics: readonly Traffic[] = [];
 beforeAll(async () => {
   witness = await startWitness(book, arrivals);
   stage = await startStage({ agents, maxStalenessMs, streamGraceMs });
+});
+
+afterEach(async () => {
+  expect(await stage.fatalLines()).toEqual([]);
 });
 
 afterAll(async () => {
@@ -52,18 +58,14 @@ test(
     const operator = createOperator({ admin: stage.admin, agents, vendor: witness, book, ended: ended.signal });
     for (const credential of [steady, ...mortal]) await operator.lend(credential);
     const begin = performance.now();
-    traffics = stage.sidecars.map((sidecar, index) =>
-      startTraffic({
-        agent: sidecar.agent,
-        credentials: [steady, ...mortal],
-        vendorUrl: witness.url,
-        proxyPort: () => Number(sidecar.facts.proxy_port),
-        ratePerS: ratePerS / agents.length,
-        random: seededRandom(seed + index),
-        book,
-        arrivals,
-      }),
-    );
+    const credentials = [steady, ...mortal];
+    const streams: Streams[] = [];
+    traffics = stage.sidecars.map(({ agent, facts, caPem }, index) => {
+      const ways = createWaysIn({ agent, vendorUrl: witness.url, proxyPort: () => Number(facts().proxy_port), caPem });
+      ended.signal.addEventListener('abort', ways.close);
+      streams.push(startStreams({ agent, credentials, ways, book, arrivals, ended: ended.signal }));
+      return startTraffic({ credentials, ways, ratePerS: ratePerS / agents.length, random: seededRandom(seed + index) });
+    });
     await healthy(traffics, recoveryMs);
 
     const played = await play({
@@ -78,14 +80,21 @@ test(
     });
     // What is late may still come.
     await new Promise((resolve) => setTimeout(resolve, maxStalenessMs + streamGraceMs));
-    ended.abort();
     for (const traffic of traffics) traffic.stop();
+    ended.abort();
 
     const requestBoundMs = maxStalenessMs + precisionMs;
     const streamBoundMs = maxStalenessMs + streamGraceMs + precisionMs;
     process.stdout.write(
-      reportOf({ seed, seconds: (performance.now() - begin) / 1_000, book, traffics, played, requestBoundMs, streamBoundMs }),
+      reportOf({ seed, seconds: (performance.now() - begin) / 1_000, book, traffics, streams, played, requestBoundMs, streamBoundMs }),
     );
+    expect([...summed(traffics.map(({ successes }) => successes)).keys()].toSorted()).toEqual(waysIn.toSorted());
+    expect([...summed(streams.map(({ opened }) => opened)).keys()].toSorted()).toEqual([
+      'SSE by base URL',
+      'SSE by tunnel',
+      'WebSocket by base URL',
+      'WebSocket by tunnel',
+    ]);
     // Uses after a commit and within the bound: without them the bound was never put to the test.
     expect(book.late('request').length).toBeGreaterThan(0);
     expect(book.late('stream').length).toBeGreaterThan(0);

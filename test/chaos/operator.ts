@@ -10,7 +10,7 @@ export interface Operator {
   lend(credential: string): Promise<void>;
   /** Kills the credential's present value in one of several ways; a moment later another value lives. */
   strike(credential: string, random: () => number): Promise<void>;
-  /** Suspends an agent, and with it all that it holds; a moment later it may borrow again, other values. */
+  /** Suspends or kills an agent, and with it all that it holds; a moment later it may borrow again, other values. */
   strikeAgent(agent: string, random: () => number): Promise<void>;
 }
 
@@ -121,7 +121,10 @@ export function createOperator({ admin, agents, vendor, book, ended }: OperatorO
     },
     async strikeAgent(agent, random) {
       const held = [...versions];
-      const { revocation } = await insist((client) => client.changeAgent(tenant, agent, 'suspend'));
+      const isKill = random() < 0.5;
+      const { revocation } = await insist((client) =>
+        isKill ? client.killAgent(tenant, agent) : client.changeAgent(tenant, agent, 'suspend'),
+      );
       for (const [credential, version] of held) book.died(credential, version, agent, commitOf(revocation));
       await pause(maxRestMs * random());
       await Promise.all(held.map(([credential]) => inTurn(credential, () => rotate(credential))));

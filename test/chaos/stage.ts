@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,11 +12,14 @@ export interface Stage {
   admin(): AdminClient;
   readonly broker: StagedProgram;
   readonly sidecars: readonly StagedSidecar[];
+  /** What programs logged that ended by themselves. */
+  fatalLines(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
 export interface StagedProgram {
-  readonly facts: RunningService['facts'];
+  /** Of the one that runs now. */
+  facts(): RunningService['facts'];
   /** SIGKILL; `restart` brings it back, with the same data, on other ports. */
   kill(): Promise<void>;
   restart(): Promise<void>;
@@ -26,9 +30,13 @@ export interface StagedProgram {
 export interface StagedSidecar extends StagedProgram {
   readonly agent: string;
   readonly relay: TcpRelay;
+  /** Of the sidecar that runs now. */
+  caPem(): Buffer;
 }
 
 export const tenant = 'chaos';
+/** Of pino. */
+const fatal = 60;
 
 export async function startStage(options: {
   readonly agents: readonly string[];
@@ -37,17 +45,17 @@ export async function startStage(options: {
 }): Promise<Stage> {
   const dir = await mkdtemp(join(tmpdir(), 'leasehold-chaos-'));
   const any = (...names: readonly string[]) => names.flatMap((name) => [`--${name}-port`, '0']);
-  const broker = await stageProgram('broker', [
+  const broker = await stageProgram('broker', join(dir, 'broker.log'), [
     ...['--state-dir', join(dir, 'broker'), '--max-staleness', `${options.maxStalenessMs}ms`],
     ...any('grpc', 'admin', 'metrics'),
   ]);
-  const caFile = String(broker.facts.ca_file);
-  const token = (await readFile(String(broker.facts.operator_token_file), 'utf8')).trim();
+  const caFile = String(broker.facts().ca_file);
+  const token = (await readFile(String(broker.facts().operator_token_file), 'utf8')).trim();
   const caPem = await readFile(caFile, 'utf8');
   const clientOf = (port: unknown) => ({ port, client: createAdminClient({ url: `https://localhost:${port}`, token, caPem }) });
-  let current = clientOf(broker.facts.admin_port);
+  let current = clientOf(broker.facts().admin_port);
   const admin = () => {
-    if (current.port !== broker.facts.admin_port) current = clientOf(broker.facts.admin_port);
+    if (current.port !== broker.facts().admin_port) current = clientOf(broker.facts().admin_port);
     return current.client;
   };
 
@@ -56,19 +64,24 @@ export async function startStage(options: {
   for (const agent of options.agents) {
     const tokenFile = join(dir, `${agent}.token`);
     await writeFile(tokenFile, (await admin().addAgent(tenant, agent)).token, { mode: 0o600 });
-    const relay = await startTcpRelay(() => Number(broker.facts.grpc_port));
-    const program = await stageProgram('sidecar', [
+    const relay = await startTcpRelay(() => Number(broker.facts().grpc_port));
+    const caDir = join(dir, `${agent}-ca`);
+    const program = await stageProgram('sidecar', join(dir, `${agent}.log`), [
+      ...['--ca-dir', caDir],
       ...['--broker', `127.0.0.1:${relay.port}`, '--broker-ca-file', caFile, '--agent-token-file', tokenFile],
       ...['--instance-name', agent, '--stream-grace', `${options.streamGraceMs}ms`],
       ...any('proxy', 'metrics'),
     ]);
-    // Not spread: its facts change.
-    sidecars.push(Object.assign(program, { agent, relay }));
+    sidecars.push({ ...program, agent, relay, caPem: () => readFileSync(join(caDir, 'ca.pem')) });
   }
   return {
     admin,
     broker,
     sidecars,
+    async fatalLines() {
+      const logs = await Promise.all(['broker', ...options.agents].map((name) => readFile(join(dir, `${name}.log`), 'utf8')));
+      return logs.flatMap((log) => log.split('\n').filter((line) => line.includes(`"level":${fatal},`)));
+    },
     close: async () => {
       for (const { relay } of sidecars) relay.set({ kind: 'pass' });
       for (const program of [...sidecars, broker]) {
@@ -81,23 +94,21 @@ export async function startStage(options: {
   };
 }
 
-async function stageProgram(name: 'broker' | 'sidecar', args: readonly string[]): Promise<StagedProgram> {
-  let running = await startService(name, args);
+async function stageProgram(name: 'broker' | 'sidecar', logFile: string, args: readonly string[]): Promise<StagedProgram> {
+  let running = await startService(name, args, logFile);
   let isUp = true;
   const signal = (which: NodeJS.Signals) => {
     if (isUp) process.kill(running.pid, which);
   };
   return {
-    get facts() {
-      return running.facts;
-    },
+    facts: () => running.facts,
     async kill() {
       signal('SIGKILL');
       isUp = false;
       await running.stop();
     },
     async restart() {
-      running = await startService(name, args);
+      running = await startService(name, args, logFile);
       isUp = true;
     },
     freeze: () => signal('SIGSTOP'),

@@ -1,7 +1,5 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
-import type { ArrivalClock } from '../harness/arrival-clock.ts';
-import type { DeathBook } from './death-book.ts';
-import { readLabel } from './witness.ts';
+import type { IncomingMessage } from 'node:http';
+import { type WaysIn, waysIn } from './ways-in.ts';
 
 /** One agent's calls through its sidecar, at a steady rate whatever becomes of them. */
 export interface Traffic {
@@ -10,8 +8,9 @@ export interface Traffic {
   readonly held: number;
   /** How calls ended: `200`, a refusal's code, or a socket's error. */
   readonly results: ReadonlyMap<string, number>;
-  readonly streamsOpened: number;
-  /** Resolves with the next 200 whose call was sent after this. */
+  /** Calls that ended with 200, by way in. */
+  readonly successes: ReadonlyMap<string, number>;
+  /** Resolves when a call that is sent from now on ended with 200. */
   nextSuccess(): Promise<void>;
   /** While paused no call is sent. */
   pause(isPaused: boolean): void;
@@ -21,70 +20,59 @@ export interface Traffic {
 }
 
 export interface TrafficOptions {
-  readonly agent: string;
   readonly credentials: readonly string[];
-  readonly vendorUrl: string;
-  /** Asked for each call: a sidecar that was killed comes back on another port. */
-  readonly proxyPort: () => number;
+  readonly ways: WaysIn;
   readonly ratePerS: number;
   readonly random: () => number;
-  readonly book: DeathBook;
-  readonly arrivals: ArrivalClock;
 }
 
 const tickMs = 10;
-const maxUnanswered = 200;
-const timeoutMs = 10_000;
-const reopenMs = 60;
+/** More would only drown a machine that is behind: what is held back is counted. */
+const maxUnanswered = 64;
+/** Between two tries of somebody who waits for service. */
+const probeMs = 50;
 
-export function startTraffic({ agent, credentials, vendorUrl, proxyPort, ratePerS, random, book, arrivals }: TrafficOptions): Traffic {
-  const connections = new Agent({ keepAlive: true, maxSockets: 64 });
+export function startTraffic({ credentials, ways, ratePerS, random }: TrafficOptions): Traffic {
   const results = new Map<string, number>();
-  const waiting: { readonly since: number; readonly resolve: () => void }[] = [];
+  const successes = new Map<string, number>();
   const end = new AbortController();
   const begin = performance.now();
   let unanswered = 0;
   let sent = 0;
   let held = 0;
-  let streamsOpened = 0;
   let isPaused = false;
 
-  function path(credential: string, what: string): { readonly path: string; readonly headers: Record<string, string> } {
-    const own = `/${credential}/${what}/${agent}`;
-    if (random() < 0.5) return { path: `/${credential}${own}`, headers: {} };
-    const { host } = new URL(vendorUrl);
-    return { path: `http://${host}${own}`, headers: { host } };
+  function count(result: string, way: string): void {
+    results.set(result, (results.get(result) ?? 0) + 1);
+    if (result === '200') successes.set(way, (successes.get(way) ?? 0) + 1);
   }
 
-  function count(result: string, sentAt: number): void {
-    results.set(result, (results.get(result) ?? 0) + 1);
-    if (result !== '200') return;
-    for (const waiter of waiting.filter(({ since }) => since <= sentAt)) {
-      waiting.splice(waiting.indexOf(waiter), 1);
-      waiter.resolve();
-    }
+  /** How a call by a connection of its own ends: those of the traffic may all be waiting for something. */
+  function probe(): Promise<string> {
+    return new Promise((resolve) => {
+      const outgoing = ways.call('base URL', credentials[0] ?? '', 'probe', end.signal, false);
+      outgoing.on('response', (response) => {
+        response.resume();
+        resolve(resultOf(response));
+      });
+      outgoing.on('error', (error) => resolve(error.message));
+      outgoing.end();
+    });
   }
 
   function call(): void {
     sent += 1;
     unanswered += 1;
-    const sentAt = performance.now();
     const credential = credentials[Math.floor(random() * credentials.length)] ?? '';
+    const way = waysIn[Math.floor(random() * waysIn.length)] ?? 'base URL';
     let isOver = false;
     const over = (result: string) => {
       if (isOver) return;
       isOver = true;
       unanswered -= 1;
-      count(result, sentAt);
+      count(result, way);
     };
-    const outgoing = request({
-      host: '127.0.0.1',
-      port: proxyPort(),
-      agent: connections,
-      timeout: timeoutMs,
-      signal: end.signal,
-      ...path(credential, 'call'),
-    });
+    const outgoing = ways.call(way, credential, 'call', end.signal);
     outgoing.on('response', (response) => {
       response.resume();
       response.on('end', () => over(resultOf(response)));
@@ -103,42 +91,18 @@ export function startTraffic({ agent, credentials, vendorUrl, proxyPort, ratePer
     }
   }, tickMs);
 
-  /** Keeps one event stream open under each credential. */
-  function stream(credential: string): void {
-    if (end.signal.aborted) return;
-    let isOver = false;
-    const over = () => {
-      if (isOver) return;
-      isOver = true;
-      setTimeout(() => stream(credential), reopenMs);
-    };
-    const outgoing = request({ host: '127.0.0.1', port: proxyPort(), agent: false, signal: end.signal, ...path(credential, 'events') });
-    outgoing.on('response', (response) => {
-      if (response.statusCode === 200) streamsOpened += 1;
-      response.on('data', (chunk: Buffer) => {
-        const label = readLabel(chunk.toString());
-        if (label !== undefined) book.seen('stream', { agent, ...label }, arrivals.earliestMs());
-      });
-      response.on('error', () => undefined);
-      response.on('close', over);
-    });
-    outgoing.on('error', over);
-    outgoing.end();
-  }
-  for (const credential of credentials) stream(credential);
-
   return {
     results,
+    successes,
     get sent() {
       return sent;
     },
     get held() {
       return held;
     },
-    get streamsOpened() {
-      return streamsOpened;
+    async nextSuccess() {
+      while (!end.signal.aborted && (await probe()) !== '200') await new Promise((resolve) => setTimeout(resolve, probeMs));
     },
-    nextSuccess: () => new Promise((resolve) => waiting.push({ since: performance.now(), resolve })),
     pause(is) {
       isPaused = is;
     },
@@ -153,7 +117,6 @@ export function startTraffic({ agent, credentials, vendorUrl, proxyPort, ratePer
     stop() {
       clearInterval(ticking);
       end.abort();
-      connections.destroy();
     },
   };
 }

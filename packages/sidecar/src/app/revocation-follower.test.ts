@@ -1,3 +1,4 @@
+import { AppError } from '@leasehold/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRig, hello, type Rig, revocation, settle } from './scripted-broker.suite.ts';
 
@@ -122,6 +123,16 @@ describe('a stream that breaks', () => {
     expect(rig.streams[0]?.isOver()).toBe(true);
     running.abort();
     await run;
+  });
+
+  it('is tried at least once a second while nobody answers at all: a broker that comes back is not waited for', async () => {
+    void rig.follower.run(new AbortController().signal);
+    for (let gone = 0; gone < 8; gone += 1) {
+      const count = rig.streams.length;
+      rig.streams.at(-1)?.on.ended(new AppError('broker_unreachable', 'connection refused'));
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(rig.streams.length).toBe(count + 1);
+    }
   });
 
   it('is tried again soon after a Reset, however long the broker was away, but not after one Reset upon another', async () => {

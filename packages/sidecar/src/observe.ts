@@ -46,7 +46,8 @@ export function observeFollower(metrics: SidecarMetrics, log: Logger): (event: F
         log.info({ isResumed: event.isResumed }, 'following the revocation log');
         return;
       case 'disconnected':
-        log.info({ err: event.why }, 'revocation stream ended');
+        // Ours are texts; what a logger is given as an error and is none says nothing.
+        log.info(typeof event.why === 'string' ? { why: event.why } : { err: event.why }, 'revocation stream ended');
         return;
       case 'reset':
         metrics.reset();

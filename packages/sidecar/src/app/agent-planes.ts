@@ -57,7 +57,7 @@ export function createAgentPlanes(options: AgentPlanesOptions): AgentPlanes {
   const byAgent = new Map<string, Kept>();
   const byName = new Map<string, Kept>();
   const opening = new Map<string, { waiting: number; readonly landed: Promise<Kept> }>();
-  const stopping = new Set<Promise<void>>();
+  const stopping = new Set<Promise<unknown>>();
   let isClosed = false;
   const sweeping = setInterval(sweep, Math.max(1_000, Math.floor(idleMs / 4)));
   sweeping.unref();
@@ -146,7 +146,9 @@ export function createAgentPlanes(options: AgentPlanesOptions): AgentPlanes {
     const name = `${agent.tenantName}/${agent.agentName}`;
     if (byName.get(name) === kept) byName.delete(name);
     options.onLetGo(agent, why);
-    const stopped = plane.stop().finally(() => stopping.delete(stopped));
+    const done = () => stopping.delete(stopped);
+    // Whatever went wrong at its end, it holds nothing any more.
+    const stopped: Promise<unknown> = plane.stop().then(done, done);
     stopping.add(stopped);
   }
 

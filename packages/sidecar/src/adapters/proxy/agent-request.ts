@@ -57,9 +57,10 @@ function mustBeOurs(host: string, { ownPort, ownNames }: Inbound & { kind: 'open
   const authority = parseHostAndPort(host, 'http');
   if (isOurName(authority, ownPort)) return;
   if (ownNames.has(authority.host)) return;
+  const orNamed = ownNames.size > 0 ? ', or begins with a --proxy-name of this gateway' : '';
   throw new AppError(
     'authority_mismatch',
-    `The base URL is http://127.0.0.1:${ownPort}/<credential>/…, and the Host header must say so too.`,
+    `The base URL is http://127.0.0.1:${ownPort}/<credential>/…${orNamed}, and the Host header must say so too.`,
   );
 }
 

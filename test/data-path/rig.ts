@@ -1,9 +1,11 @@
 import { AppError, type Destination, type Instant, parseDestination, type Route, Secret } from '@leasehold/core';
 import { systemClock } from '@leasehold/runtime';
 import { type ProxyOptions, startProxy } from '../../packages/sidecar/src/adapters/proxy/listener.ts';
+import type { RedirectPorts } from '../../packages/sidecar/src/adapters/proxy/redirect-listener.ts';
 import { createLeafIssuer } from '../../packages/sidecar/src/adapters/tls/leaf-issuer.ts';
 import type { Resolve } from '../../packages/sidecar/src/adapters/upstream/connect.ts';
 import { createDialBlind } from '../../packages/sidecar/src/adapters/upstream/dial-blind.ts';
+import { createOutgoingConnections } from '../../packages/sidecar/src/adapters/upstream/outgoing-connections.ts';
 import { createUpstream, type UpstreamOptions } from '../../packages/sidecar/src/adapters/upstream/upstream.ts';
 import { type AgentServiceOptions, createAgentService } from '../../packages/sidecar/src/app/agent-service.ts';
 import { createKeptConnections, type KeptConnections } from '../../packages/sidecar/src/app/kept-connections.ts';
@@ -18,6 +20,8 @@ export interface DataPath {
   /** What was counted, in order. */
   readonly results: string[];
   readonly leases: ScriptedLeases;
+  /** Where redirected connections are taken. */
+  readonly redirect: RedirectPorts;
   readonly kept: KeptConnections;
   /** What an agent trusts for TLS inside a tunnel. */
   readonly caPem: string;
@@ -53,6 +57,7 @@ export interface DataPathChanges {
   readonly proxy?: Partial<ProxyOptions>;
   readonly upstream?: Partial<UpstreamOptions>;
   readonly service?: Partial<AgentServiceOptions>;
+  readonly redirect?: RedirectPorts;
   /** Connections that one agent may keep. */
   readonly maxKept?: number;
 }
@@ -71,8 +76,10 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
     const addresses = lists.length > 1 ? lists.shift() : lists[0];
     setImmediate(() => callback(addresses?.length === 0 ? new Error('no such name') : null, addresses ?? []));
   };
+  const outgoing = createOutgoingConnections();
   const upstream = createUpstream({
     resolve,
+    outgoing,
     timeoutMs: 5_000,
     connectionsPerPool: 4,
     maxPools: 8,
@@ -106,7 +113,7 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
   });
   const issued: string[] = [];
   const rejected: string[] = [];
-  const { port } = await startProxy(
+  const { port, redirect } = await startProxy(
     {
       host: '127.0.0.1',
       port: 0,
@@ -120,12 +127,14 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
       },
       onTlsRejected: (host, how) => rejected.push(`${host} ${how}`),
       dialBlind: createDialBlind({ resolve, timeoutMs: 5_000 }),
+      ...(changes.redirect !== undefined && { redirect: { ports: changes.redirect, service, isOurs: outgoing.isOurs } }),
       ...changes.proxy,
     },
     end.signal,
   );
   return {
     port,
+    redirect,
     kept,
     caPem,
     issued,

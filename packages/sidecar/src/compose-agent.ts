@@ -5,6 +5,7 @@ import type { BrokerLink } from './adapters/broker/channel.ts';
 import { createGrpcBroker } from './adapters/broker/grpc-broker.ts';
 import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { resolveBySystem } from './adapters/upstream/connect.ts';
+import type { OutgoingConnections } from './adapters/upstream/outgoing-connections.ts';
 import { createUpstream } from './adapters/upstream/upstream.ts';
 import { createAgentService } from './app/agent-service.ts';
 import { type EnvironmentPage, environmentPage } from './app/environment-page.ts';
@@ -29,6 +30,7 @@ export interface AgentPlaneOptions {
   readonly metrics: SidecarMetrics;
   readonly exchangeMetrics: ExchangeMetrics;
   readonly log: Logger;
+  readonly outgoing?: OutgoingConnections;
   readonly limits: AgentLimits;
   /** The broker does not take the agent token: each time that it says so. */
   readonly onIdentityRefused: () => void;
@@ -138,6 +140,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
   const upstream = createUpstream({
     resolve: resolveBySystem,
     timeoutMs: settings['upstream-connect-timeout'],
+    outgoing: options.outgoing,
     connectionsPerPool: settings['upstream-connections'],
     maxPools: limits.maxPools,
     idlePoolMs,

@@ -5,8 +5,16 @@ import { createLeafIssuer } from './adapters/tls/leaf-issuer.ts';
 import { type TrustFiles, trustFilesIn, writeTrustFiles } from './adapters/tls/trust-files.ts';
 import { resolveBySystem } from './adapters/upstream/connect.ts';
 import { createDialBlind } from './adapters/upstream/dial-blind.ts';
+import type { OutgoingConnections } from './adapters/upstream/outgoing-connections.ts';
 import { createTlsRejections, type TlsRejections } from './app/tls-rejections.ts';
 import type { SidecarSettings } from './settings.ts';
+
+export interface InterceptionOptions {
+  readonly settings: SidecarSettings;
+  readonly metrics: SidecarMetrics;
+  readonly log: Logger;
+  readonly outgoing: OutgoingConnections;
+}
 
 export interface Interception {
   readonly proxy: Pick<ProxyOptions, 'issuer' | 'dialBlind' | 'onTlsRejected'>;
@@ -16,7 +24,7 @@ export interface Interception {
 }
 
 /** What tunnels need: a CA of this process's own, and its certificate where agents can read it. */
-export async function startInterception(settings: SidecarSettings, metrics: SidecarMetrics, log: Logger): Promise<Interception> {
+export async function startInterception({ settings, metrics, log, outgoing }: InterceptionOptions): Promise<Interception> {
   const dir = settings['ca-dir'];
   let written: Promise<void> = Promise.resolve();
   const issuer = createLeafIssuer({
@@ -36,7 +44,7 @@ export async function startInterception(settings: SidecarSettings, metrics: Side
         'a client does not trust the certificate with which its TLS is ended here: give it the CA file, or the base URL',
       ),
   });
-  const dialBlind = createDialBlind({ resolve: resolveBySystem, timeoutMs: settings['upstream-connect-timeout'] });
+  const dialBlind = createDialBlind({ resolve: resolveBySystem, timeoutMs: settings['upstream-connect-timeout'], outgoing });
   return {
     rejections,
     trustFiles: dir === undefined ? undefined : trustFilesIn(dir),

@@ -15,5 +15,12 @@ export async function startGatewayWorkers(settings: SidecarSettings, log: Logger
     { host: settings['metrics-host'], port: settings['metrics-port'], registry: workers.registry, ready: workers.ready },
     ended,
   );
-  return { proxyPort: Number(workers.facts.proxy_port), metricsPort: ops.port, trustFiles: undefined, closed: workers.closed };
+  const redirectPorts = { http: undefined, tls: undefined };
+  return {
+    proxyPort: Number(workers.facts.proxy_port),
+    redirectPorts,
+    metricsPort: ops.port,
+    trustFiles: undefined,
+    closed: workers.closed,
+  };
 }

@@ -13,7 +13,9 @@ import {
 import { createSidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { startProxy } from './adapters/proxy/listener.ts';
 import type { ProxyTls } from './adapters/proxy/proxy-tls.ts';
+import type { RedirectPorts } from './adapters/proxy/redirect-listener.ts';
 import type { TrustFiles } from './adapters/tls/trust-files.ts';
+import { createOutgoingConnections } from './adapters/upstream/outgoing-connections.ts';
 import { type AgentPlaneOptions, startAgentPlane } from './compose-agent.ts';
 import { serveGateway } from './compose-gateway.ts';
 import { startInterception } from './compose-interception.ts';
@@ -23,6 +25,7 @@ import type { SidecarSettings } from './settings.ts';
 
 export interface RunningSidecar {
   readonly proxyPort: number;
+  readonly redirectPorts: RedirectPorts;
   /** Undefined in a worker, for which its primary speaks. */
   readonly metricsPort: number | undefined;
   /** Where agents find our CA; undefined without --ca-dir. */
@@ -38,13 +41,14 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
   const metrics = createSidecarMetrics(registry);
   const broker = { target: plan.broker, caPem: await readCa(plan.brokerCaFile), serverName: settings['broker-server-name'] };
   const tls = plan.mode === 'gateway' && plan.tls !== undefined ? await readProxyTls(plan.tls) : undefined;
+  const outgoing = createOutgoingConnections();
   const worker = workerNumber();
   const name = settings['instance-name'] ?? hostname();
-  const options = { settings, broker, instanceName: worker === undefined ? name : `${name}/${worker}`, metrics, log };
+  const options = { settings, broker, instanceName: worker === undefined ? name : `${name}/${worker}`, metrics, log, outgoing };
   const agents =
     plan.mode === 'gateway' ? serveGateway(options, ended) : await serveOneAgent({ ...options, tokenFile: plan.tokenFile }, ended);
   metrics.observe(agents.gauges);
-  const interception = await startInterception(settings, metrics, log);
+  const interception = await startInterception(options);
   const proxy = await startProxy(
     {
       host: settings['proxy-host'],
@@ -54,6 +58,11 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
       tls,
       ownNames: plan.mode === 'gateway' ? plan.names : [],
       ...interception.proxy,
+      redirect: agents.only && {
+        ports: { http: settings['redirect-http-port'], tls: settings['redirect-tls-port'] },
+        service: agents.only,
+        isOurs: outgoing.isOurs,
+      },
     },
     ended,
   );
@@ -63,7 +72,13 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
   };
   if (worker !== undefined) {
     answerPrimary({ registry, ready }, ended);
-    return { proxyPort: proxy.port, metricsPort: undefined, trustFiles: interception.trustFiles, closed: agents.closed };
+    return {
+      proxyPort: proxy.port,
+      redirectPorts: proxy.redirect,
+      metricsPort: undefined,
+      trustFiles: interception.trustFiles,
+      closed: agents.closed,
+    };
   }
   const proxyUrl = formatAuthority({ scheme: 'http', host: settings['proxy-host'], port: proxy.port });
   const { environment } = agents;
@@ -72,10 +87,16 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
     ...(environment !== undefined && { '/environment': () => environment(proxyUrl) }),
   };
   const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready, pages }, ended);
-  return { proxyPort: proxy.port, metricsPort: ops.port, trustFiles: interception.trustFiles, closed: agents.closed };
+  return {
+    proxyPort: proxy.port,
+    redirectPorts: proxy.redirect,
+    metricsPort: ops.port,
+    trustFiles: interception.trustFiles,
+    closed: agents.closed,
+  };
 }
 
-interface OneAgentOptions extends Pick<AgentPlaneOptions, 'settings' | 'broker' | 'instanceName' | 'metrics' | 'log'> {
+interface OneAgentOptions extends Pick<AgentPlaneOptions, 'settings' | 'broker' | 'instanceName' | 'metrics' | 'log' | 'outgoing'> {
   readonly tokenFile: string;
 }
 
@@ -97,6 +118,7 @@ async function serveOneAgent({ tokenFile, ...options }: OneAgentOptions, ended: 
   );
   return {
     serviceFor: () => plane.service,
+    only: plane.service,
     gauges: {
       agents: () => 1,
       cacheEntries: () => plane.heldLeases,

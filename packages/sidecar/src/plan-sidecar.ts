@@ -60,6 +60,9 @@ function planOneAgent(settings: SidecarSettings, common: Common, problems: strin
 function planGateway(settings: SidecarSettings, common: Common, problems: string[]): GatewayPlan {
   const { 'proxy-tls-cert-file': certFile, 'proxy-tls-key-file': keyFile, 'proxy-client-ca-file': clientCaFile } = settings;
   const { 'agent-tokens-dir': tokensDir, 'proxy-host': host } = settings;
+  for (const name of ['redirect-http-port', 'redirect-tls-port'] as const)
+    if (settings[name] !== undefined)
+      problems.push(`--${name} belongs to --mode sidecar: a connection that was redirected on its way can't prove which agent made it.`);
   if (settings['agent-token-file'] !== undefined)
     problems.push('--agent-token-file belongs to --mode sidecar: agents of a gateway bring their own.');
   if ((certFile === undefined) !== (keyFile === undefined))

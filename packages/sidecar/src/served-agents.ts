@@ -6,6 +6,8 @@ import type { AgentService } from './ports/agent-service.ts';
 /** Whoever is served by this process: one agent, or many. */
 export interface ServedAgents {
   readonly serviceFor: (incoming: IncomingMessage) => AgentService;
+  /** The one agent that is served; undefined where there are many, who have to prove who they are. */
+  readonly only?: AgentService;
   readonly gauges: SidecarGauges;
   /** What keeps all of them from being served now. */
   trouble(): string | undefined;

@@ -34,6 +34,16 @@ export const sidecarSettings = {
     fallback: 'refuse',
     choices: ['refuse', 'tunnel'],
   },
+  'redirect-http-port': {
+    kind: 'port',
+    about: 'Port of loopback for connections to port 80 that packet rules redirect (redirect-rules prints such rules); off when not given.',
+    fallback: undefined,
+  },
+  'redirect-tls-port': {
+    kind: 'port',
+    about: 'The same for connections to port 443.',
+    fallback: undefined,
+  },
   'metrics-host': { kind: 'text', about: 'Address of /livez, /readyz and /metrics.', fallback: '127.0.0.1' },
   'metrics-port': { kind: 'port', about: 'Port of /livez, /readyz and /metrics; 0 means any free one.', fallback: 7481 },
   'stream-grace': {

@@ -1,16 +1,19 @@
-import type { AddressInfo } from 'node:net';
 import { listening } from '@leasehold/runtime';
 import type { LeafIssuer } from '../../ports/leaf-issuer.ts';
 import { type ConnectTunnelOptions, serveConnect } from './connect-tunnel.ts';
 import { createHttpConnections, type HttpConnectionsOptions } from './http-connections.ts';
 import { createLeafContexts } from './leaf-contexts.ts';
+import { type RedirectListenerOptions, type RedirectPorts, startRedirects } from './redirect-listener.ts';
 import { createTlsTerminator, type TlsTerminatorOptions } from './tls-terminator.ts';
+import { createTunnelOpener, type TunnelOpenerOptions } from './tunnel-opener.ts';
 
 /** Time limits and bounds; each has a default. */
 export interface ProxyLimits
   extends Pick<HttpConnectionsOptions, 'headTimeoutMs' | 'bodyIdleMs'>,
-    Pick<ConnectTunnelOptions, 'firstByteTimeoutMs' | 'blindIdleMs'>,
+    Pick<ConnectTunnelOptions, 'firstByteTimeoutMs'>,
+    Pick<TunnelOpenerOptions, 'blindIdleMs'>,
     Pick<TlsTerminatorOptions, 'handshakeTimeoutMs'> {
+  /** Of each listener. */
   readonly maxConnections: number;
   /** Hosts whose certificates are kept ready. */
   readonly maxLeafHosts: number;
@@ -18,13 +21,20 @@ export interface ProxyLimits
 
 export interface ProxyOptions
   extends Pick<HttpConnectionsOptions, 'serviceFor' | 'onRefused' | 'tls' | 'ownNames'>,
-    Pick<ConnectTunnelOptions, 'dialBlind'>,
+    Pick<TunnelOpenerOptions, 'dialBlind'>,
     Partial<ProxyLimits> {
   readonly host: string;
   /** 0 means any free one. */
   readonly port: number;
   readonly issuer: LeafIssuer;
   readonly onTlsRejected: TlsTerminatorOptions['onRejected'];
+  /** Takes redirected connections too. */
+  readonly redirect?: Pick<RedirectListenerOptions, 'ports' | 'service' | 'isOurs'> | undefined;
+}
+
+export interface ProxyPorts {
+  readonly port: number;
+  readonly redirect: RedirectPorts;
 }
 
 const defaults: ProxyLimits = {
@@ -38,12 +48,15 @@ const defaults: ProxyLimits = {
 };
 
 /** Listens for agents. */
-export async function startProxy(options: ProxyOptions, ended: AbortSignal): Promise<AddressInfo> {
+export async function startProxy(options: ProxyOptions, ended: AbortSignal): Promise<ProxyPorts> {
   const settled = { ...defaults, ...options };
   const connections = createHttpConnections(settled);
   connections.server.maxConnections = settled.maxConnections;
   const contextFor = createLeafContexts({ issuer: options.issuer, maxHosts: settled.maxLeafHosts, now: Date.now });
   const endTls = createTlsTerminator({ ...settled, contextFor, accept: connections.accept, onRejected: options.onTlsRejected });
-  serveConnect({ ...settled, connections, endTls });
-  return listening(connections.server, { host: options.host, port: options.port, what: 'proxy' }, ended);
+  const open = createTunnelOpener(settled);
+  serveConnect({ ...settled, connections, open, endTls });
+  const { port } = await listening(connections.server, { host: options.host, port: options.port, what: 'proxy' }, ended);
+  if (options.redirect === undefined) return { port, redirect: { http: undefined, tls: undefined } };
+  return { port, redirect: await startRedirects({ ...settled, ...options.redirect, connections, open, endTls }, ended) };
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { type SecureContext, TLSSocket } from 'node:tls';
 import { AppError, type Authority, canonicalHost, formatAuthority } from '@leasehold/core';
 import type { AgentService } from '../../ports/agent-service.ts';
 import type { TlsRejection } from '../../ports/tls-rejections.ts';
@@ -23,8 +23,22 @@ const silentLeaveMs = 1_000;
 export type EndTls = (socket: Socket, authority: Authority, service: AgentService) => void;
 
 export function createTlsTerminator({ contextFor, accept, handshakeTimeoutMs, onRejected }: TlsTerminatorOptions): EndTls {
+  /** A certificate that can't be made costs this connection, and not the process: nobody above is left to catch. */
+  function contextOrNone(host: string): SecureContext | undefined {
+    try {
+      return contextFor(host);
+    } catch {
+      return undefined;
+    }
+  }
+
   return (socket, authority, service) => {
-    const tls = new TLSSocket(socket, { isServer: true, secureContext: contextFor(authority.host), ALPNProtocols: ['http/1.1'] });
+    const secureContext = contextOrNone(authority.host);
+    if (secureContext === undefined) {
+      socket.destroy();
+      return;
+    }
+    const tls = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] });
     const timer = setTimeout(() => tls.destroy(), handshakeTimeoutMs);
     let secureAtMs: number | undefined;
 

@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { AppError, type Destination } from '@leasehold/core';
 import { mayDial } from '../../domain/destination-address.ts';
+import type { OutgoingConnections } from './outgoing-connections.ts';
 
 /** All addresses of a host, in the order in which they are to be tried. */
 export type Resolve = (host: string, callback: (error: Error | null, addresses: readonly string[]) => void) => void;
@@ -17,6 +18,8 @@ export interface ConnectOptions {
   readonly resolve: Resolve;
   /** For all of it: name, TCP to whichever address answers, TLS; ms. */
   readonly timeoutMs: number;
+  /** Told of each connection, where somebody has to know them again. */
+  readonly outgoing?: Pick<OutgoingConnections, 'add'> | undefined;
 }
 
 /** A connection that is ready for the first byte, or why there is none. Called once. */
@@ -35,7 +38,7 @@ const attemptMs = 2_000;
  * Each call resolves once, checks *every* address, and dials one that was checked, so that a name can't flip between the check and the
  * dial (INV-8, THREATS 11). TLS is always verified, whatever the environment says.
  */
-export function createDial(destination: DialedDestination, host: string, { resolve, timeoutMs }: ConnectOptions): Dial {
+export function createDial(destination: DialedDestination, host: string, { resolve, timeoutMs, outgoing }: ConnectOptions): Dial {
   const isAddress = isIP(host) !== 0;
   // Parsing a CA costs more than a handshake.
   let context: SecureContext | undefined;
@@ -78,6 +81,7 @@ export function createDial(destination: DialedDestination, host: string, { resol
       });
       tcp.once('connect', () => {
         clearTimeout(attempt);
+        outgoing?.add(tcp);
         tcp.removeListener('close', failed);
         if (destination.scheme === 'https') secure(tcp);
         else ready(tcp);

@@ -71,8 +71,10 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
 
   /** Throws AppError `bad_request` before anything was sent. */
   send(): void {
-    const { rawHeaders, contentLength, body } = this.#request;
-    const form = body === undefined ? undefined : bodyFormOf(this.#matched.destination.body, this.#loan.prepared.placeholder, rawHeaders);
+    const { protocol, rawHeaders, contentLength, body } = this.#request;
+    // Frames are no body of any form.
+    const isMessage = body !== undefined && protocol !== 'websocket';
+    const form = isMessage ? bodyFormOf(this.#matched.destination.body, this.#loan.prepared.placeholder, rawHeaders) : undefined;
     const injected = form === undefined ? this.#inject(contentLength) : undefined;
     // Held before it is sent: a revocation between here and the last gate finds it.
     this.#letGo = this.#deps.leases.hold(this.#entry, { isStreaming: () => this.#hasLeft, cut: (why) => this.#stop(why) });
@@ -182,6 +184,8 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
   /** Both sides end: the agent's with an error if it has seen nothing yet, else with a cut connection. */
   #stop(why: AppError): void {
     if (this.#isOver) return;
+    // What is cut may say at once that it is gone.
+    this.#isOver = true;
     if (this.#reply.isStarted) this.#reply.cut();
     else this.#status = this.#reply.refuse(taught(why, aboutMatched(this.#matched, this.#deps.agentName?.())));
     this.#finish(why.code);

@@ -11,3 +11,6 @@ export type Inbound =
   | { readonly kind: 'misdirected'; readonly error: AppError }
   /** Plain HTTP that was redirected to us on its way: the target is what Host says. */
   | { readonly kind: 'redirected' };
+
+/** A connection that is for one authority, or for none. */
+export type SettledInbound = Extract<Inbound, { readonly kind: 'tunnel' | 'misdirected' }>;

@@ -1,6 +1,7 @@
 import { listening } from '@leasehold/runtime';
 import type { LeafIssuer } from '../../ports/leaf-issuer.ts';
 import { type ConnectTunnelOptions, serveConnect } from './connect-tunnel.ts';
+import { createH2Connections } from './h2-connections.ts';
 import { createHttpConnections, type HttpConnectionsOptions } from './http-connections.ts';
 import { createLeafContexts } from './leaf-contexts.ts';
 import { type RedirectListenerOptions, type RedirectPorts, startRedirects } from './redirect-listener.ts';
@@ -53,7 +54,8 @@ export async function startProxy(options: ProxyOptions, ended: AbortSignal): Pro
   const connections = createHttpConnections(settled);
   connections.server.maxConnections = settled.maxConnections;
   const contextFor = createLeafContexts({ issuer: options.issuer, maxHosts: settled.maxLeafHosts, now: Date.now });
-  const endTls = createTlsTerminator({ ...settled, contextFor, accept: connections.accept, onRejected: options.onTlsRejected });
+  const acceptH2 = createH2Connections(settled).accept;
+  const endTls = createTlsTerminator({ ...settled, contextFor, accept: connections.accept, acceptH2, onRejected: options.onTlsRejected });
   const open = createTunnelOpener(settled);
   serveConnect({ ...settled, connections, open, endTls });
   const { port } = await listening(connections.server, { host: options.host, port: options.port, what: 'proxy' }, ended);

@@ -10,6 +10,7 @@ export interface AnswerHead {
 
 // RFC 9110 section 7.6.1, and what would tell the agent to go around the proxy, or speak in our name.
 const dropped: ReadonlySet<string> = new Set([
+  ':status',
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -56,8 +57,16 @@ export function readAnswerHead(received: IncomingHttpHeaders): AnswerHead {
 function codingOf(received: IncomingHttpHeaders): string | undefined {
   const codings = received['content-encoding'] === undefined ? [] : tokensOf(received['content-encoding']);
   const transfer = received['transfer-encoding'] === undefined ? [] : tokensOf(received['transfer-encoding']);
+  const messages = messageCodingOf(received);
+  if (messages !== undefined) return messages;
   const taken = [...codings.filter((token) => token !== 'identity'), ...transfer.filter((token) => token !== 'chunked')];
   return taken.length === 0 ? undefined : taken.join(', ');
+}
+
+/** Messages that are each compressed by themselves, although nobody was asked to: named so that no decoder of bodies takes it on. */
+function messageCodingOf(received: IncomingHttpHeaders): string | undefined {
+  const coding = received['grpc-encoding'] ?? received['connect-content-encoding'];
+  return coding === undefined || coding === 'identity' ? undefined : `messages in ${String(coding)}`;
 }
 
 function tokensOf(value: string | readonly string[]): readonly string[] {

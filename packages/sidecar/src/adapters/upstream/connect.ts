@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
   /** Told of each connection, where somebody has to know them again. */
   readonly outgoing?: Pick<OutgoingConnections, 'add'> | undefined;
+  /** What to offer by ALPN, best first; HTTP/1.1 alone when not given. */
+  readonly protocols?: readonly string[];
 }
 
 /** A connection that is ready for the first byte, or why there is none. Called once. */
@@ -38,7 +40,11 @@ const attemptMs = 2_000;
  * Each call resolves once, checks *every* address, and dials one that was checked, so that a name can't flip between the check and the
  * dial (INV-8, THREATS 11). TLS is always verified, whatever the environment says.
  */
-export function createDial(destination: DialedDestination, host: string, { resolve, timeoutMs, outgoing }: ConnectOptions): Dial {
+export function createDial(
+  destination: DialedDestination,
+  host: string,
+  { resolve, timeoutMs, outgoing, protocols = ['http/1.1'] }: ConnectOptions,
+): Dial {
   const isAddress = isIP(host) !== 0;
   // Parsing a CA costs more than a handshake.
   let context: SecureContext | undefined;
@@ -98,7 +104,7 @@ export function createDial(destination: DialedDestination, host: string, { resol
           ...(isAddress ? { host } : { servername: host }),
           // Written out, so that no variable of the environment can turn it off.
           rejectUnauthorized: true,
-          ALPNProtocols: ['http/1.1'],
+          ALPNProtocols: [...protocols],
         });
         socket = tls;
         const failed = () => finish(tlsFailed(host, reason), null);

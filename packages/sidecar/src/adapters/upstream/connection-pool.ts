@@ -1,7 +1,9 @@
 import type { EventEmitter } from 'node:events';
-import { AppError, type Destination } from '@leasehold/core';
+import type { AppError, Destination } from '@leasehold/core';
 import { type buildConnector, Client } from 'undici';
 import { type ConnectOptions, createDial } from './connect.ts';
+import { allBusy, closing } from './upstream-errors.ts';
+import { createWaitingLine, type LineOptions } from './waiting-line.ts';
 
 /** Connections to one host under one version of one credential: they are never shared with another (THREATS 40). */
 export interface ConnectionPool {
@@ -20,13 +22,9 @@ export interface Waiter {
   refused(why: AppError): void;
 }
 
-export interface PoolOptions extends ConnectOptions {
+export interface PoolOptions extends ConnectOptions, LineOptions {
   /** Connections to one origin under one credential. */
   readonly connectionsPerPool: number;
-  /** Requests that may wait for a connection. */
-  readonly maxWaiting: number;
-  /** The longest that a request waits for one, ms. */
-  readonly waitMs: number;
   /** Longest wait for the head of an answer, ms. */
   readonly headersTimeoutMs: number;
   /** How long an unused connection is kept, ms. */
@@ -45,8 +43,7 @@ export function createConnectionPool(destination: Destination, host: string, opt
   const name = host.includes(':') ? `[${host}]` : host;
   const all: Client[] = [];
   const free: Client[] = [];
-  const waiting = new Map<Waiter, number>();
-  let patience: NodeJS.Timeout | undefined;
+  const line = createWaitingLine<Waiter>(options, () => allBusy(host, options.connectionsPerPool));
 
   function create(): Client {
     const client = new Client(`${destination.scheme}://${name}:${destination.port}`, {
@@ -71,50 +68,15 @@ export function createConnectionPool(destination: Destination, host: string, opt
     return client;
   }
 
-  function nextWaiter(): Waiter | undefined {
-    for (const waiter of waiting.keys()) {
-      waiting.delete(waiter);
-      return waiter;
-    }
-    return undefined;
-  }
-
-  /** Looks after the one that has waited longest: those behind it came later. */
-  function armPatience(): void {
-    if (patience !== undefined) return;
-    for (const since of waiting.values()) {
-      patience = setTimeout(turnAway, Math.max(1, since + options.waitMs - performance.now()));
-      patience.unref();
-      return;
-    }
-  }
-
-  function turnAway(): void {
-    patience = undefined;
-    const latest = performance.now() - options.waitMs;
-    for (const [waiter, since] of waiting) {
-      if (since > latest) break;
-      waiting.delete(waiter);
-      waiter.refused(allBusy(host, options.connectionsPerPool));
-    }
-    armPatience();
-  }
-
   return {
     enter(waiter) {
       const client = free.pop() ?? (all.length < options.connectionsPerPool ? create() : undefined);
       if (client !== undefined) waiter.begin(client);
-      else if (waiting.size >= options.maxWaiting) waiter.refused(allBusy(host, options.connectionsPerPool));
-      else {
-        waiting.set(waiter, performance.now());
-        armPatience();
-      }
+      else line.enter(waiter);
     },
-    leave(waiter) {
-      waiting.delete(waiter);
-    },
+    leave: line.leave,
     release(client) {
-      const next = nextWaiter();
+      const next = line.next();
       if (next === undefined) free.push(client);
       else next.begin(client);
     },
@@ -122,21 +84,8 @@ export function createConnectionPool(destination: Destination, host: string, opt
       return free.length === all.length;
     },
     async destroy() {
-      clearTimeout(patience);
-      for (let next = nextWaiter(); next !== undefined; next = nextWaiter()) next.refused(closing());
+      line.refuseAll(closing());
       await Promise.all(all.map((client) => client.destroy()));
     },
   };
-}
-
-function allBusy(host: string, connections: number): AppError {
-  return new AppError(
-    'overloaded',
-    `All ${connections} connections to ${host} under this credential are in use. Try again in a moment, or have an operator raise --upstream-connections.`,
-    { retryAfterS: 1 },
-  );
-}
-
-function closing(): AppError {
-  return new AppError('overloaded', 'The sidecar is stopping. Try again in a moment.', { retryAfterS: 1 });
 }

@@ -12,11 +12,13 @@ export class Leg extends Duplex {
   readonly #socket: Socket;
   readonly #pass: Pass;
 
-  constructor(socket: Socket, pass: Pass) {
+  /** `seen` is told what comes. */
+  constructor(socket: Socket, pass: Pass, seen?: (chunk: Buffer) => void) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
     this.#pass = pass;
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
+      seen?.(chunk);
       if (!this.push(chunk)) socket.pause();
     });
     socket.on('end', () => this.push(null));

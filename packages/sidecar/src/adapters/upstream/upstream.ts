@@ -1,4 +1,5 @@
 import type { Upstream } from '../../ports/upstream.ts';
+import { createH2Upstream } from './h2-upstream.ts';
 import { createUndiciUpstream, type UndiciUpstreamOptions } from './undici-upstream.ts';
 import { createWebSocketUpstream, type WebSocketUpstreamOptions } from './websocket-upstream.ts';
 
@@ -7,11 +8,11 @@ export interface UpstreamOptions extends UndiciUpstreamOptions, WebSocketUpstrea
 /** The vendors, each spoken to by what carries the request. */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const http1 = createUndiciUpstream(options);
-  const byProtocol = { 'http/1.1': http1, h2: http1, websocket: createWebSocketUpstream(options) };
+  const byProtocol = { 'http/1.1': http1, h2: createH2Upstream(options, http1), websocket: createWebSocketUpstream(options) };
   return {
     send: (request, on) => byProtocol[request.protocol].send(request, on),
     close: async () => {
-      await Promise.all([http1.close(), byProtocol.websocket.close()]);
+      await Promise.all(Object.values(byProtocol).map((upstream) => upstream.close()));
     },
   };
 }

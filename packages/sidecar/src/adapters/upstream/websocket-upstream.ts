@@ -1,7 +1,8 @@
-import { AppError, type Destination } from '@leasehold/core';
+import type { Destination } from '@leasehold/core';
 import type { Upstream } from '../../ports/upstream.ts';
 import { type ConnectOptions, createDial, type Dial } from './connect.ts';
 import { createHttpProxies } from './http-proxy.ts';
+import { closing } from './upstream-errors.ts';
 import { WebSocketExchange, type WebSocketTimes } from './websocket-exchange.ts';
 
 export interface WebSocketUpstreamOptions extends ConnectOptions, WebSocketTimes {}
@@ -33,8 +34,4 @@ export function createWebSocketUpstream(options: WebSocketUpstreamOptions): Upst
       return Promise.resolve();
     },
   };
-}
-
-function closing(): AppError {
-  return new AppError('overloaded', 'The sidecar is stopping. Try again in a moment.', { retryAfterS: 1 });
 }

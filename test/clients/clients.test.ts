@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noteNotRun } from '../harness/not-run.ts';
+import { describeBehaviour } from './behaviour.suite.ts';
+import type { RuntimeName } from './client.ts';
 import { clients, isServed } from './clients.ts';
 import { type Result, resultOf, writeResults } from './results.ts';
-import { runtimes } from './runtimes.ts';
+import { type Runtime, runtimes } from './runtimes.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type Trial, type TrialOptions, tryClient } from './trial.ts';
 import { type Verdict, verdictOn } from './verdict.ts';
@@ -12,6 +14,7 @@ import { openWorkshop } from './workshop.ts';
 const trialMs = 60_000;
 
 const workshop = await openWorkshop();
+const here = new Map<RuntimeName, Runtime>();
 const planned: Pick<TrialOptions, 'client' | 'way' | 'runtime'>[] = [];
 let isWhole = true;
 for (const client of clients) {
@@ -19,7 +22,10 @@ for (const client of clients) {
   if ('missing' in runtime) {
     isWhole = false;
     noteNotRun({ what: client.name, reason: runtime.missing });
-  } else for (const way of isServed(client) ? client.ways : []) planned.push({ client, way, runtime });
+    continue;
+  }
+  here.set(client.runtime, runtime);
+  for (const way of isServed(client) ? client.ways : []) planned.push({ client, way, runtime });
 }
 
 let stage: Stage;
@@ -74,3 +80,5 @@ describe.each(planned.map((plan, index) => ({ ...plan, name: plan.client.name, i
     });
   },
 );
+
+describe('real clients', () => describeBehaviour({ stage: () => stage, programsDir: workshop.dir, runtimes: here }));

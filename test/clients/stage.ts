@@ -29,6 +29,8 @@ const tenant = 'dev';
 /** The product, and the vendors that its agents call. */
 export interface Stage {
   readonly stack: DevStack;
+  /** With which a service finds the vendors. */
+  readonly servicesEnvironment: Readonly<Record<string, string>>;
   /** For what programs leave behind. */
   readonly dir: string;
   /** The block, as docs/cli.md gives it. */
@@ -57,16 +59,15 @@ export async function openStage(): Promise<Stage> {
   const realHosts = clients.flatMap(({ service }) => service?.hosts ?? []);
   const vendor = await startHttpVendor(await ca.issue([`*${suffix}`, ...realHosts]), dir);
   const grpcVendor = await startGrpcVendor(await ca.issue([`*${grpcSuffix}`]));
-  const stack = await startDevStack({
-    env: {
-      NODE_OPTIONS: `--import=${join(import.meta.dirname, 'named-hosts.ts')}`,
-      NAMED_HOSTS: JSON.stringify({
-        ...Object.fromEntries([suffix, ...realHosts].map((host) => [host, '127.0.0.2'])),
-        [grpcSuffix]: '127.0.0.3',
-      }),
-      NAMED_PORTS: JSON.stringify({ '127.0.0.2:443': vendor.port, '127.0.0.3:443': grpcVendor.port }),
-    },
-  });
+  const servicesEnvironment = {
+    NODE_OPTIONS: `--import=${join(import.meta.dirname, 'named-hosts.ts')}`,
+    NAMED_HOSTS: JSON.stringify({
+      ...Object.fromEntries([suffix, ...realHosts].map((host) => [host, '127.0.0.2'])),
+      [grpcSuffix]: '127.0.0.3',
+    }),
+    NAMED_PORTS: JSON.stringify({ '127.0.0.2:443': vendor.port, '127.0.0.3:443': grpcVendor.port }),
+  };
+  const stack = await startDevStack({ env: servicesEnvironment });
   const admin = await adminOf(stack);
 
   const store = createCredentialStore({ stack, admin, caPem: ca.caPem, dir });
@@ -74,6 +75,7 @@ export async function openStage(): Promise<Stage> {
   const ungranted = vendor.open(await store({ name: ungrantedName, hosts: ungrantedHosts }));
   return {
     stack,
+    servicesEnvironment,
     dir,
     block: agentEnvironment({ proxyUrl: stack.ready.proxy_url, trust: await trustIn(stack, dir) }),
     ungranted,

@@ -44,7 +44,8 @@ async function outcome(act) {
   }
 }
 
-function spelled(error) {
+/** An error with its causes. */
+export function spelled(error) {
   const causes = [];
   for (let each = error; each !== undefined && each !== null && causes.length < 5; each = each.cause ?? each.detail)
     causes.push(String(each.message ?? each));

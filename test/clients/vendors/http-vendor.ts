@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
@@ -68,6 +69,10 @@ function serve(book: GuestBook, request: IncomingMessage, response: ServerRespon
     endlessly(response, () => response.write(event), book);
   } else if (path.endsWith('/page')) {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>a page</title>');
+  } else if (path.endsWith('/upload')) {
+    const hash = createHash('sha256');
+    request.on('data', (piece: Buffer) => hash.update(piece));
+    request.on('end', () => response.writeHead(200, { 'content-type': 'text/plain' }).end(hash.digest('hex')));
   } else {
     request.resume();
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answerOf(book.account, request.headers)));

@@ -4,6 +4,7 @@ import { addAuditCommands } from './commands/audit.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addCredentialCommands } from './commands/credential.ts';
 import { addDevCommand } from './commands/dev.ts';
+import { addExplainCommand } from './commands/explain.ts';
 import { addGrantCommands } from './commands/grant.ts';
 import { addKillCommands } from './commands/kill.ts';
 import { addLeaseCommands } from './commands/lease.ts';
@@ -29,6 +30,7 @@ export function createProgram(): Command {
   addLeaseCommands(program);
   addKillCommands(program);
   addAuditCommands(program);
+  addExplainCommand(program);
   addServiceCommands(program);
   addStatusCommands(program);
   addCompletionCommand(program);

@@ -1,5 +1,6 @@
 import { makeId } from '@leasehold/core';
 import type { Agent } from '../domain/agent.ts';
+import { routesOf } from '../domain/routes-of.ts';
 import { statusChange } from '../domain/status-change.ts';
 import type { AdminUseCases } from '../ports/use-cases.ts';
 import { mustBeName, tenantIdOf } from './administer-tenants.ts';
@@ -8,7 +9,7 @@ import { actorOf, change, notFound, refOf } from './reach.ts';
 
 export function administerAgents(
   deps: AdministrationDeps,
-): Pick<AdminUseCases, 'addAgent' | 'listAgents' | 'rotateAgentToken' | 'setAgentStatus'> {
+): Pick<AdminUseCases, 'addAgent' | 'listAgents' | 'agentRoutes' | 'rotateAgentToken' | 'setAgentStatus'> {
   const { store, randomBytes, mintToken } = deps;
   return {
     addAgent: async (by, tenantName, name) => {
@@ -36,6 +37,14 @@ export function administerAgents(
     },
 
     listAgents: async (by, tenant, page) => store.listings.agents(await tenantIdOf(deps, by, tenant), page),
+
+    agentRoutes: async (by, tenantName, name) => {
+      const tenantId = await tenantIdOf(deps, by, tenantName);
+      const { agent } = await store.directory.find({ tenant: { id: tenantId }, agent: refOf(name) });
+      const lineage = agent === undefined || agent.status === 'deleted' ? undefined : await store.directory.lineageOf(agent.id);
+      if (lineage === undefined) throw notFound('agent', name);
+      return routesOf(lineage).filter((route) => route.status !== 'not_granted');
+    },
 
     rotateAgentToken: async (by, tenantName, name) => {
       const { token, hash } = mintToken('agent');

@@ -33,6 +33,7 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
     setTenant: (admin, by, tenant) => admin.setTenant(by, tenant, { agentsDiscoverNames: true }),
     addAgent: (admin, by, tenant) => admin.addAgent(by, tenant, 'new'),
     listAgents: (admin, by, tenant) => admin.listAgents(by, tenant, page),
+    agentRoutes: (admin, by, tenant) => admin.agentRoutes(by, tenant, 'agent'),
     rotateAgentToken: (admin, by, tenant) => admin.rotateAgentToken(by, tenant, 'agent'),
     setAgentStatus: (admin, by, tenant) => admin.setAgentStatus(by, tenant, 'agent', 'deleted'),
     addCredential: (admin, by, tenant) => admin.addCredential(by, tenant, draft('new'), bytes('sk-first-000')),

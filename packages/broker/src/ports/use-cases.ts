@@ -1,4 +1,4 @@
-import type { Destination, EnvironmentVariable, Injection, KnownRoute, LogHead, RequestLimits } from '@leasehold/core';
+import type { Destination, EnvironmentVariable, Injection, KnownRoute, LogHead, RequestLimits, Route } from '@leasehold/core';
 import type { Agent } from '../domain/agent.ts';
 import type { AuditRow } from '../domain/audit-event.ts';
 import type { Credential, CredentialType } from '../domain/credential.ts';
@@ -99,6 +99,8 @@ export interface AdminUseCases {
 
   addAgent(by: Operator, tenant: string, name: string): Promise<{ readonly agent: Agent; readonly token: string }>;
   listAgents(by: Operator, tenant: string, page: Page): Promise<Listed<Agent>>;
+  /** What the agent's sidecars are told of its grants. */
+  agentRoutes(by: Operator, tenant: string, name: string): Promise<readonly Route[]>;
   rotateAgentToken(by: Operator, tenant: string, name: string): Promise<Changed<Agent> & { readonly token: string }>;
   setAgentStatus(by: Operator, tenant: string, name: string, status: 'active' | 'suspended' | 'deleted'): Promise<Changed<Agent>>;
 

@@ -44,6 +44,8 @@ export interface AdminClient {
   addOperator(tenant: string, name: string): Promise<{ operator: resources.OperatorResource; token: string }>;
   addAgent(tenant: string, name: string): Promise<{ agent: resources.AgentResource; token: string }>;
   listAgents(tenant: string, page?: Paging): Promise<PageOf<resources.AgentResource>>;
+  /** All routes of an agent: as many as it has grants. */
+  listRoutes(tenant: string, agent: string): Promise<readonly resources.RouteResource[]>;
   rotateAgentToken(tenant: string, name: string): Promise<ChangeOf<resources.AgentResource> & { token: string }>;
   changeAgent(tenant: string, name: string, verb: Verb): Promise<ChangeOf<resources.AgentResource>>;
   addCredential(tenant: string, credential: AddCredentialRequest): Promise<resources.CredentialResource>;
@@ -129,6 +131,7 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     addAgent: (tenant, name) =>
       ask(v.object({ agent: resources.agentSchema, token: v.string() }), 'POST', within(tenant, 'agents'), { name }),
     listAgents: (tenant, paging) => ask(pageOf(resources.agentSchema), 'GET', page(within(tenant, 'agents'), paging)),
+    listRoutes: (tenant, name) => ask(v.array(resources.routeSchema), 'GET', within(tenant, 'agents', name, 'routes')),
     rotateAgentToken: (tenant, name) =>
       ask(
         v.object({ item: resources.agentSchema, revocation: v.nullable(resources.revocationSchema), token: v.string() }),

@@ -87,6 +87,22 @@ export const grantSchema = v.object({
 });
 export type GrantResource = v.InferOutput<typeof grantSchema>;
 
+/** One agent's way to one credential: what its sidecars are told. */
+export const routeSchema = v.object({
+  credential: v.string(),
+  credential_id: v.string(),
+  grant_id: v.string(),
+  version: v.number(),
+  status: v.picklist(['active', 'credential_suspended', 'agent_suspended', 'tenant_suspended', 'grant_expired']),
+  destinations: v.array(destinationSchema),
+  injection: injectionSchema,
+  placeholder: v.nullable(v.string()),
+  methods: strings,
+  path_prefixes: strings,
+  rate_per_minute: v.nullable(v.number()),
+});
+export type RouteResource = v.InferOutput<typeof routeSchema>;
+
 export const leaseSchema = v.object({
   id: v.string(),
   agent: v.string(),

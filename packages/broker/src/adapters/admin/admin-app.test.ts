@@ -31,6 +31,7 @@ const within: readonly (readonly [string, string, object?])[] = [
   ['PATCH', '', { agents_discover_names: true }],
   ['GET', '/agents'],
   ['POST', '/agents', { name: 'new' }],
+  ['GET', '/agents/agent/routes'],
   ['POST', '/agents/agent/rotate-token'],
   ['POST', '/agents/agent/suspend'],
   ['POST', '/agents/agent/resume'],

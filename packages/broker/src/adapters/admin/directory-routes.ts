@@ -44,6 +44,9 @@ function addAgentRoutes(app: App, admin: AdminUseCases): void {
     return c.json({ agent: resources.toAgentResource(added.agent), token: added.token }, 201);
   });
   app.get(base, async (c) => c.json(listed(await admin.listAgents(operator(c), tenant(c), page(c)), resources.toAgentResource)));
+  app.get(`${base}/:name/routes`, async (c) =>
+    c.json((await admin.agentRoutes(operator(c), tenant(c), named(c))).map(resources.toRouteResource)),
+  );
   app.post(`${base}/:name/rotate-token`, async (c) => {
     const rotated = await admin.rotateAgentToken(operator(c), tenant(c), named(c));
     return c.json({ ...changed(rotated, resources.toAgentResource), token: rotated.token });

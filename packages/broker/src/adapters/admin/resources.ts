@@ -10,10 +10,11 @@ import type {
   LeaseResource,
   OperatorResource,
   RevocationResource,
+  RouteResource,
   StatusResource,
   TenantResource,
 } from '@leasehold/contract/admin';
-import type { Destination, Injection } from '@leasehold/core';
+import type { Destination, Injection, Route } from '@leasehold/core';
 import type { Agent } from '../../domain/agent.ts';
 import type { AuditRow } from '../../domain/audit-event.ts';
 import type { Credential } from '../../domain/credential.ts';
@@ -99,6 +100,23 @@ export function toGrantResource({ grant, agent, credential }: GrantListing): Gra
     path_prefixes: [...limits.pathPrefixes],
     rate_per_minute: limits.ratePerMinute ?? null,
     created_at: time(createdAt),
+  };
+}
+
+export function toRouteResource(route: Route): RouteResource {
+  const { credentialName, credentialId, grantId, version, status, destinations, injection, placeholder, limits } = route;
+  return {
+    credential: credentialName,
+    credential_id: credentialId,
+    grant_id: grantId,
+    version,
+    status,
+    destinations: destinations.map(toDestinationResource),
+    injection: toInjectionResource(injection),
+    placeholder: placeholder ?? null,
+    methods: [...limits.methods],
+    path_prefixes: [...limits.pathPrefixes],
+    rate_per_minute: limits.ratePerMinute ?? null,
   };
 }
 

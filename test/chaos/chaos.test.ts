@@ -99,6 +99,8 @@ test(
     expect(book.late('request').length).toBeGreaterThan(0);
     expect(book.late('stream').length).toBeGreaterThan(0);
     expect(book.tooEarly).toEqual([]);
+    expect(book.confirmations).toBeGreaterThan(0);
+    expect(book.afterConfirmation.filter(({ latenessMs }) => latenessMs > precisionMs)).toEqual([]);
     expect(book.late('request').filter(({ latenessMs }) => latenessMs > requestBoundMs)).toEqual([]);
     expect(book.late('stream').filter(({ latenessMs }) => latenessMs > streamBoundMs)).toEqual([]);
   },

@@ -23,10 +23,15 @@ export interface DeathBook {
   allow(credential: string, version: number): void;
   /** `agent` undefined: for every agent. The earliest of several deaths counts. */
   died(credential: string, version: number, agent: string | undefined, committedAtMs: number): void;
+  /** The agent's sidecar said that it has purged the value: nothing may follow. */
+  confirmed(credential: string, version: number, agent: string, atMs: number): void;
   /** `atMs`: a time before which the use did not arrive. */
   seen(kind: UseKind, value: LentValue, atMs: number): void;
   /** Last uses that came after a death, latest first. */
   late(kind: UseKind): readonly LateUse[];
+  /** Last uses that came after their purge was confirmed, latest first. */
+  readonly afterConfirmation: readonly LateUse[];
+  readonly confirmations: number;
   /** Values seen before they were allowed. */
   readonly tooEarly: readonly LentValue[];
   readonly uses: Readonly<Record<UseKind, number>>;
@@ -36,6 +41,7 @@ export interface DeathBook {
 export function createDeathBook(): DeathBook {
   const allowed = new Set<string>();
   const deaths = new Map<string, number>();
+  const confirmations = new Map<string, number>();
   const lastSeen: Readonly<Record<UseKind, Map<string, { readonly value: LentValue; readonly atMs: number }>>> = {
     request: new Map(),
     stream: new Map(),
@@ -48,6 +54,14 @@ export function createDeathBook(): DeathBook {
       deaths.get(keyOf(credential, version, undefined)) ?? Number.POSITIVE_INFINITY,
       deaths.get(keyOf(credential, version, agent)) ?? Number.POSITIVE_INFINITY,
     );
+
+  const usesAfter = (kind: UseKind, end: (value: LentValue) => number): readonly LateUse[] =>
+    [...lastSeen[kind].values()]
+      .map(({ value, atMs }) => ({ ...value, kind, latenessMs: atMs - end(value) }))
+      .filter(({ latenessMs }) => latenessMs > 0)
+      .sort((one, other) => other.latenessMs - one.latenessMs);
+  const confirmedAt = ({ credential, version, agent }: LentValue): number =>
+    confirmations.get(keyOf(credential, version, agent)) ?? Number.POSITIVE_INFINITY;
 
   return {
     tooEarly,
@@ -67,11 +81,17 @@ export function createDeathBook(): DeathBook {
       const last = lastSeen[kind].get(key);
       if (last === undefined || last.atMs < atMs) lastSeen[kind].set(key, { value, atMs });
     },
-    late: (kind) =>
-      [...lastSeen[kind].values()]
-        .map(({ value, atMs }) => ({ ...value, kind, latenessMs: atMs - diedAt(value) }))
-        .filter(({ latenessMs }) => latenessMs > 0)
-        .sort((one, other) => other.latenessMs - one.latenessMs),
+    confirmed(credential, version, agent, atMs) {
+      const key = keyOf(credential, version, agent);
+      confirmations.set(key, Math.min(confirmations.get(key) ?? Number.POSITIVE_INFINITY, atMs));
+    },
+    late: (kind) => usesAfter(kind, diedAt),
+    get afterConfirmation() {
+      return [...usesAfter('request', confirmedAt), ...usesAfter('stream', confirmedAt)];
+    },
+    get confirmations() {
+      return confirmations.size;
+    },
   };
 }
 

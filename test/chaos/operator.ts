@@ -1,4 +1,4 @@
-import type { AdminClient } from '@leasehold/contract/admin';
+import type { AdminClient, RevocationResource } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
 import type { DeathBook } from './death-book.ts';
 import { tenant } from './stage.ts';
@@ -22,7 +22,7 @@ export interface OperatorOptions {
   readonly ended: AbortSignal;
 }
 
-type Revocation = { readonly committed_at: string } | null;
+type Revocation = RevocationResource | null;
 
 const retryMs = 25;
 const maxRestMs = 400;
@@ -48,6 +48,22 @@ export function createOperator({ admin, agents, vendor, book, ended }: OperatorO
     return versions.get(credential) ?? 0;
   }
 
+  /** Writes down a death, and who says that it was heeded. */
+  function noteDeath(revocation: Revocation, values: readonly (readonly [credential: string, version: number])[], agent?: string): void {
+    for (const [credential, version] of values) book.died(credential, version, agent, commitOf(revocation));
+    if (revocation === null) return;
+    followConfirmations(revocation, (instance, atMs) => {
+      // The others have heard of it, and go on.
+      if (agent !== undefined && instance !== agent) return;
+      for (const [credential, version] of values) book.confirmed(credential, version, instance, atMs);
+    }).catch(() => undefined); // The broker may be killed meanwhile; what was said before holds.
+  }
+
+  async function followConfirmations(revocation: RevocationResource, on: (instance: string, atMs: number) => void): Promise<void> {
+    for await (const { confirmed } of admin().confirmations(tenant, revocation))
+      for (const { instance, after_ms } of confirmed) on(instance, Date.parse(revocation.committed_at) + after_ms);
+  }
+
   /** An earlier attempt's commit, of which no answer came, can't be later than now. */
   function commitOf(revocation: Revocation): number {
     return revocation === null ? Date.now() : Date.parse(revocation.committed_at);
@@ -63,14 +79,14 @@ export function createOperator({ admin, agents, vendor, book, ended }: OperatorO
     const next = version + 1;
     const value = Buffer.from(secretOf(credential, next)).toString('base64');
     const { revocation } = await insist((client) => client.rotateCredential(tenant, credential, value));
-    book.died(credential, version, undefined, commitOf(revocation));
+    noteDeath(revocation, [[credential, version]]);
     versions.set(credential, next);
   }
 
   const ways: readonly ((credential: string, random: () => number) => Promise<void>)[] = [
     async function suspendCredential(credential, random) {
       const { revocation } = await insist((client) => client.changeCredential(tenant, credential, 'suspend'));
-      book.died(credential, present(credential), undefined, commitOf(revocation));
+      noteDeath(revocation, [[credential, present(credential)]]);
       await pause(maxRestMs * random());
       // The same value again could not be told from one that should be dead.
       await rotateUnseen(credential);
@@ -89,7 +105,7 @@ export function createOperator({ admin, agents, vendor, book, ended }: OperatorO
           throw thrown;
         }
       });
-      book.died(credential, present(credential), agent, commitOf(revocation));
+      noteDeath(revocation, [[credential, present(credential)]], agent);
       await pause(maxRestMs * random());
       await rotate(credential);
       await insist((client) => client.putGrant(tenant, { agent, credential }));
@@ -125,7 +141,7 @@ export function createOperator({ admin, agents, vendor, book, ended }: OperatorO
       const { revocation } = await insist((client) =>
         isKill ? client.killAgent(tenant, agent) : client.changeAgent(tenant, agent, 'suspend'),
       );
-      for (const [credential, version] of held) book.died(credential, version, agent, commitOf(revocation));
+      noteDeath(revocation, held, agent);
       await pause(maxRestMs * random());
       await Promise.all(held.map(([credential]) => inTurn(credential, () => rotate(credential))));
       await insist((client) => client.changeAgent(tenant, agent, 'resume'));

@@ -31,6 +31,7 @@ export function reportOf({ seed, seconds, book, traffics, streams, played, reque
     `  ${book.uses.request} secrets seen in requests; ${book.uses.stream} events on streams; ${book.deaths} deaths`,
     latest('request', book.late('request'), requestBoundMs),
     latest('stream', book.late('stream'), streamBoundMs),
+    `  ${book.confirmations} purges confirmed, ${book.afterConfirmation.length} used after it, at the latest ${book.afterConfirmation[0]?.latenessMs ?? 0} ms`,
   ].join('\n')}\n`;
 }
 

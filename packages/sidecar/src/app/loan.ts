@@ -1,5 +1,6 @@
 import { type How, type PreparedInjection, prepareInjection } from '../domain/inject.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
+import { ownBytes } from '../domain/own-bytes.ts';
 import { type ScrubForms, scrubForms } from '../domain/scrub.ts';
 
 /** What is made of a value once for a lease: how it goes out, and what must not come back. */
@@ -17,9 +18,11 @@ export function createLoans(): (entry: LeaseEntry, how: How) => Loan {
   return (entry, how) => {
     const known = loans.get(entry);
     if (known !== undefined) return known;
-    const value = Buffer.from(entry.secret.reveal()).toString('latin1');
+    // A view: a copy would have to be wiped, too.
+    const { buffer, byteOffset, byteLength } = entry.secret.reveal();
+    const value = Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
     const loan = {
-      prepared: prepareInjection(how, value, (text) => Buffer.from(text, 'latin1').toString('base64')),
+      prepared: prepareInjection(how, value, (text) => ownBytes(text).toString('base64')),
       forms: scrubForms(value, how.injection),
     };
     loans.set(entry, loan);

@@ -1,5 +1,6 @@
 import { AppError, type BodyForm } from '@leasehold/core';
 import type { RawHeaders } from './inject.ts';
+import { ownBytes } from './own-bytes.ts';
 import { maxReplacements, type PreparedPlaceholder, tooMany } from './replace-placeholder.ts';
 
 const formOfType: readonly (readonly [form: BodyForm, type: RegExp])[] = [
@@ -36,14 +37,19 @@ export function replaceInBody(form: BodyForm, body: Buffer, prepared: PreparedPl
   const words = form === 'json' ? wordsInJson(text, body, prepared) : wordsInForm(text, prepared);
   if (words.length === 0) return body;
   if (words.length > maxReplacements) throw tooMany();
-  const value = Buffer.from(form === 'json' ? JSON.stringify(prepared.value).slice(1, -1) : encodeURIComponent(prepared.value), 'latin1');
+  const value = ownBytes(form === 'json' ? JSON.stringify(prepared.value).slice(1, -1) : encodeURIComponent(prepared.value));
   const pieces: Buffer[] = [];
   let from = 0;
   for (const { start, end } of words) {
     pieces.push(body.subarray(from, start), value);
     from = end;
   }
-  return Buffer.concat([...pieces, body.subarray(from)]);
+  pieces.push(body.subarray(from));
+  const whole = Buffer.allocUnsafeSlow(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) at += piece.copy(whole, at);
+  value.fill(0);
+  return whole;
 }
 
 interface Word {

@@ -1,4 +1,5 @@
 import type { Injection } from '@leasehold/core';
+import { ownBytes } from './own-bytes.ts';
 import { createPatternSearch, type PatternSearch } from './pattern-search.ts';
 import { secretSpellings } from './secret-spellings.ts';
 
@@ -8,7 +9,7 @@ export interface ScrubForms {
 }
 
 export function scrubForms(value: string, injection: Injection): ScrubForms {
-  return { search: createPatternSearch(secretSpellings(value, injection).map((text) => Buffer.from(text, 'latin1'))) };
+  return { search: createPatternSearch(secretSpellings(value, injection).map(ownBytes)) };
 }
 
 /** Scrubs a stream (INV-10). Lengths stay: every byte of a spelling becomes `*`. */
@@ -33,7 +34,9 @@ export function createScrubber({ search }: ScrubForms): Scrubber {
         return bytes;
       }
       const { masked, end } = maskFrom(bytes, first, covered, search);
+      const isOurs = held !== undefined && masked !== bytes;
       held = dangling === bytes.length ? undefined : Buffer.from(bytes.subarray(dangling));
+      if (isOurs) bytes.fill(0);
       covered = Math.max(0, end - dangling);
       return dangling === 0 ? undefined : masked.subarray(0, dangling);
     },
@@ -51,7 +54,10 @@ export function scrubText(text: string, { search }: ScrubForms): string {
   if (text.length < search.shortest) return text;
   const bytes = Buffer.from(text, 'latin1');
   const first = search.next(bytes, 0);
-  return first === -1 ? text : maskFrom(bytes, first, 0, search).masked.toString('latin1');
+  if (first === -1) return text;
+  const { masked } = maskFrom(bytes, first, 0, search);
+  bytes.fill(0);
+  return masked.toString('latin1');
 }
 
 /** Flat headers or trailers, in place, names too. Most are shorter than any spelling, and done. */

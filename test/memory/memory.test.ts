@@ -1,0 +1,126 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { throughBaseUrl, throughProxy } from '../harness/agent-http.ts';
+import { type DevStack, startDevStack } from '../harness/dev-stack.ts';
+import { addCredential, eventually } from '../harness/lending.ts';
+import { startVendor, type Vendor } from '../harness/vendor.ts';
+
+/** What is left of a value in a sidecar's memory once its lease is gone, and garbage is collected (THREATS 28). */
+
+let dir: string;
+let stack: DevStack;
+let vendor: Vendor;
+let child: ChildProcess;
+let proxyPort: number;
+
+const canary = (name: string) => `canary-${name}-5f0c27d1e94b`;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'leasehold-memory-'));
+  vendor = await startVendor({
+    answer: (request, response) => response.end(request.url?.startsWith('/echo') ? JSON.stringify(request.headers) : 'fine'),
+  });
+  stack = await startDevStack();
+  const tokenFile = join(dir, 'agent.token');
+  await stack.ok(['agent', 'add', 'looked-into', '--token-file', tokenFile]);
+  const { broker } = stack.ready;
+  const caFile = stack.ready.admin.ca_file;
+  const flags = [
+    '--broker',
+    broker.grpc,
+    '--broker-ca-file',
+    caFile,
+    '--agent-token-file',
+    tokenFile,
+    '--proxy-port',
+    '0',
+    '--metrics-port',
+    '0',
+  ];
+  child = fork(join(import.meta.dirname, 'sidecar-process.ts'), flags, {
+    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  ({ proxyPort } = await said<{ proxyPort: number }>());
+});
+
+afterAll(async () => {
+  child?.kill('SIGKILL');
+  await stack?.close();
+  await vendor?.close();
+  await rm(dir, { recursive: true });
+});
+
+function said<T>(): Promise<T> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message: T & { failed?: string }) =>
+      message.failed === undefined ? resolve(message) : reject(new Error(message.failed)),
+    );
+    child.once('exit', (code) => reject(new Error(`the sidecar ended with ${code}`)));
+  });
+}
+
+/** How often the value is in the sidecar's memory, in any of these spellings. */
+async function left(value: string): Promise<{ readonly buffers: number; readonly strings: number }> {
+  const path = join(dir, 'memory');
+  child.send({ dump: path });
+  await said();
+  const buffers = await readFile(`${path}.buffers`);
+  const snapshot = await readFile(`${path}.heapsnapshot`);
+  const spellings = [
+    value,
+    Buffer.from(value).toString('base64').slice(0, 28),
+    Buffer.from(`user:${value}`).toString('base64').slice(8, 36),
+  ];
+  const times = (bytes: Buffer) => spellings.reduce((count, each) => count + bytes.toString('latin1').split(each).length - 1, 0);
+  return { buffers: times(buffers), strings: times(snapshot) };
+}
+
+async function lend(name: string): Promise<void> {
+  await addCredential(stack, vendor, { name, value: canary(name), extra: ['--path', `/${name}`] });
+  await stack.ok(['grant', 'add', '--agent', 'looked-into', '--credential', name, '--ttl', '5m']);
+  const call = () => throughBaseUrl(proxyPort, `/${name}/${name}`);
+  await eventually(call, ({ status }) => status === 200);
+  for (let count = 0; count < 20; count += 1) await call();
+  await throughProxy(proxyPort, `${vendor.url.replace('https:', 'http:')}/${name}`);
+}
+
+describe('the value of a lease', () => {
+  test('is in memory while it is lent, so that the search would find it', async () => {
+    await lend('lent');
+    const { buffers, strings } = await left(canary('lent'));
+    expect(buffers).toBeGreaterThan(0);
+    expect(strings).toBeGreaterThan(0);
+  });
+
+  test('INV-5, INV-15: is in no buffer and in no string once the lease was revoked', async () => {
+    await lend('revoked');
+    await stack.ok(['credential', 'suspend', 'revoked', '--wait']);
+    expect(await left(canary('revoked'))).toEqual({ buffers: 0, strings: 0 });
+  });
+
+  test('handed back by a vendor it is, after the revocation, in the HTTP parser’s own memory at most, until the next answer', async () => {
+    await lend('echo');
+    await stack.ok(['credential', 'suspend', 'echo', '--wait']);
+    const { buffers, strings } = await left(canary('echo'));
+    expect(strings).toBe(0);
+    expect(buffers).toBeLessThanOrEqual(1);
+  });
+
+  test('is in no buffer and in no string once the sidecar is out of step', async () => {
+    await lend('stale');
+    process.kill(stack.ready.pids.broker, 'SIGSTOP');
+    try {
+      await eventually(
+        () => throughBaseUrl(proxyPort, '/stale/stale'),
+        ({ status }) => status === 503,
+      );
+      expect(await left(canary('stale'))).toEqual({ buffers: 0, strings: 0 });
+    } finally {
+      process.kill(stack.ready.pids.broker, 'SIGCONT');
+    }
+  });
+});

@@ -46,6 +46,7 @@ function welcome(stack: Stack): string {
   return `${bold('Leasehold is up.')} State in ${stack.dir}; Ctrl-C ends it.
 
   ${bold('agent')}     http_proxy=${stack.proxyUrl}   or base URL ${stack.baseUrl}/<credential>/…
+            https_proxy too, with SSL_CERT_FILE=${stack.agentCa.bundleFile}
   ${bold('operator')}  leasehold credential add NAME --destination https://api.example.com --header 'Authorization: Bearer {value}' --dir ${stack.dir} < key.txt
             leasehold grant add --agent ${stack.agent} --credential NAME --ttl 5m --dir ${stack.dir}
   ${bold('metrics')}   ${stack.sidecarMetricsUrl}   ${stack.brokerMetricsUrl}

@@ -155,6 +155,17 @@ describe('a request by HTTP/2, to a vendor that speaks it', () => {
     session.close();
   });
 
+  test('INV-10: messages are asked for without compression, and not handed on with it', async () => {
+    await start((stream) => stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-encoding': 'gzip' }));
+    const session = await rig.connect();
+    const ask = { ':path': '/a.B/C', ':method': 'POST', 'content-type': 'application/grpc', 'grpc-accept-encoding': 'gzip' };
+    const { headers } = await answerTo(session.request(ask));
+    expect([headers['x-leasehold-error'], headers['grpc-status']]).toEqual(['response_unreadable', '15']);
+    expect(valuesOf(seen[0]?.rawHeaders, 'grpc-accept-encoding')).toEqual([]);
+    expect(valuesOf(seen[0]?.rawHeaders, 'te')).toEqual(['trailers']);
+    session.close();
+  });
+
   test('THREATS 40: two credentials never share a connection', async () => {
     await start();
     const session = await rig.connect();

@@ -1,9 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
+import { createTestCa } from '../harness/certificates.ts';
 import { eventually } from './eventually.ts';
 import { type DataPath, routeTo, secretValue, startDataPath } from './rig.ts';
+import { openTunnel } from './tunnels.ts';
 
 const masked = '*'.repeat(secretValue.length);
 const warnings: string[] = [];
@@ -159,6 +163,35 @@ describe('a real client and a real server', () => {
     await once(socket, 'close');
     expect(warnings).toEqual([]);
   });
+});
+
+test('wss: inside the TLS of a tunnel it is the same, to a vendor over TLS', async () => {
+  const ca = await createTestCa();
+  const { certPem: cert, keyPem: key } = await ca.issue(['localhost']);
+  const server = createTlsServer({ cert, key }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const sockets = new WebSocketServer({ server });
+  const handshakes: IncomingMessage[] = [];
+  sockets.on('connection', (socket, handshake) => {
+    handshakes.push(handshake);
+    socket.on('message', (data) => socket.send(String(data)));
+  });
+  const authority = `localhost:${portOf(server)}`;
+  path.route(routeTo(`https://${authority}`, { destination: { caPem: ca.caPem } }));
+  const tunnel = await openTunnel(path.port, authority);
+  tunnel.socket.removeAllListeners('data');
+  const createConnection = () =>
+    connectTls({ socket: tunnel.socket, servername: 'localhost', ca: path.caPem, ALPNProtocols: ['http/1.1'] });
+  const socket = new WebSocket(`wss://${authority}/live`, { createConnection });
+  await once(socket, 'open');
+  expect(handshakes[0]?.headers.authorization).toBe(`Bearer ${secretValue}`);
+  socket.send(`you said ${secretValue}`);
+  expect(String((await once(socket, 'message'))[0])).toBe(`you said ${masked}`);
+  const closed = once(socket, 'close');
+  path.leases.revoke();
+  expect((await closed)[0]).toBe(1006);
+  sockets.close();
+  server.close();
 });
 
 function portOf(server: Server): number {

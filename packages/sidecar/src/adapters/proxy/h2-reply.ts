@@ -23,9 +23,9 @@ export class H2Reply implements AgentReply {
     this.#stream = stream;
     this.#options = options;
     this.#isWaiting = options.isWaiting;
-    // The rest of an upload is wanted by nobody once it is answered (RFC 9113 section 8.1).
+    // The rest of an upload is wanted by nobody once it is answered (RFC 9113 section 8.1). Not in this turn: a reset would overtake the answer.
     stream.once('finish', () => {
-      if (!stream.readableEnded && !stream.endAfterHeaders) stream.resume().close(constants.NGHTTP2_NO_ERROR);
+      if (!stream.readableEnded && !stream.endAfterHeaders) setImmediate(() => stream.resume().close(constants.NGHTTP2_NO_ERROR));
     });
   }
 

@@ -132,6 +132,11 @@ describe('identity', () => {
     const carol = await addAgent(stack, 'carol');
     expect((await call(carol)).status).toBe(403);
     await rotateAgentToken(stack, 'carol');
+    // Its streams are cut at once; what the old token opened is let go with the next try to open a session.
+    await eventually(
+      () => gateway.log(),
+      (log) => log.includes('"why":"refused","msg":"agent let go"'),
+    );
     const unknown = `lha_${'A'.repeat(43)}`;
     const answers = await Promise.all(
       [unknown, 'nonsense', '', carol].map(async (token) => {

@@ -1,4 +1,6 @@
 import { AppError } from '@leasehold/core';
+import { taught } from '../domain/refused.ts';
+import { authorityOf } from '../domain/route.ts';
 import type { ExchangeControl } from '../ports/agent-exchange.ts';
 import type { AgentService } from '../ports/agent-service.ts';
 
@@ -24,7 +26,8 @@ export function createPendingService(arriving: Promise<AgentService>, onRefused:
         (thrown: unknown) => {
           if (!isWaiting) return;
           isWaiting = false;
-          const why = AppError.from(thrown);
+          // In the words of any request that became nobody's: what was waited for must not show.
+          const why = taught(AppError.from(thrown), { agent: undefined, destination: authorityOf(request.target) });
           reply.refuse(why);
           onRefused(why.code);
         },

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noteNotRun } from '../harness/not-run.ts';
 import { describeBehaviour } from './behaviour.suite.ts';
 import type { RuntimeName } from './client.ts';
-import { clients, isServed } from './clients.ts';
+import { clients } from './clients.ts';
 import { type Result, resultOf, writeResults } from './results.ts';
 import { type Runtime, runtimes } from './runtimes.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -25,7 +25,7 @@ for (const client of clients) {
     continue;
   }
   here.set(client.runtime, runtime);
-  for (const way of isServed(client) ? client.ways : []) planned.push({ client, way, runtime });
+  for (const way of client.ways) planned.push({ client, way, runtime });
 }
 
 let stage: Stage;

@@ -89,7 +89,8 @@ export const clients: readonly Client[] = [
     readsWhole: true,
     note: 'wants a placeholder and its HTTP/1.1 handler; looks at no proxy variable',
   },
-  { name: 'curl, HTTP/1.1', runtime: 'curl', program: ['shell/curl.sh', '--http1.1'], ways: allWays },
+  { name: 'curl, HTTP/1.1', runtime: 'curl', program: ['shell/curl.sh', '1.1'], ways: allWays },
+  { name: 'curl, HTTP/2', runtime: 'curl', program: ['shell/curl.sh', '2'], ways: ['B'] },
   { name: 'wget', runtime: 'wget', program: ['shell/wget.sh'], ways: allWays, note: 'takes the CA from its own settings' },
   {
     name: 'git',
@@ -169,8 +170,3 @@ export const clients: readonly Client[] = [
   { name: '@grpc/grpc-js', speaks: 'gRPC', runtime: 'node26', carriedBy: '@grpc/grpc-js', program: ['grpc-js.mjs'], ways: ['B'] },
   { name: 'grpc-go', speaks: 'gRPC', runtime: 'go', carriedBy: 'google.golang.org/grpc', program: ['grpcgo'], ways: ['B'] },
 ];
-
-/** What the sidecar serves so far. */
-export function isServed({ speaks = 'HTTP' }: Client): boolean {
-  return speaks !== 'gRPC';
-}

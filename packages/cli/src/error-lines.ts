@@ -15,11 +15,15 @@ const nextSteps: Readonly<Record<Failure, string>> = {
 /** One line of what happened and one of what to do. Messages that bring their own second part keep it. */
 export function errorLines(thrown: unknown): { readonly code: Failure; readonly text: string } {
   if (thrown instanceof CommanderError) return { code: 2, text: `leasehold: ${misuse(thrown)}\n${nextSteps[2]}\n` };
-  const error = AppError.from(thrown);
-  const code = exitCodeOf[error.code];
-  const [what = '', ...rest] = error.message.split(/\n|(?<=[.!?]) (?=[A-Z])/);
-  const next = rest.length > 0 ? rest.join('\n') : nextSteps[code];
+  const { code, what, next } = whatAndNext(AppError.from(thrown));
   return { code, text: `leasehold: ${what}\n${next}\n` };
+}
+
+/** The two parts of an error that people are told. */
+export function whatAndNext({ code, message }: AppError): { readonly code: Failure; readonly what: string; readonly next: string } {
+  const exitCode = exitCodeOf[code];
+  const [what = '', ...rest] = message.split(/\n|(?<=[.!?]) (?=[A-Z])/);
+  return { code: exitCode, what, next: rest.length > 0 ? rest.join('\n') : nextSteps[exitCode] };
 }
 
 const misuses: Readonly<Record<string, string>> = {

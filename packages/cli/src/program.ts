@@ -4,6 +4,7 @@ import { addAuditCommands } from './commands/audit.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addCredentialCommands } from './commands/credential.ts';
 import { addDevCommand } from './commands/dev.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addGrantCommands } from './commands/grant.ts';
 import { addKillCommands } from './commands/kill.ts';
@@ -23,6 +24,7 @@ export function createProgram(): Command {
     .showHelpAfterError(false);
   addDevCommand(program);
   addRunCommand(program);
+  addDoctorCommand(program);
   addCredentialCommands(program);
   addGrantCommands(program);
   addAgentCommands(program);

@@ -10,6 +10,7 @@ import { createUpstream } from './adapters/upstream/upstream.ts';
 import { createAgentService } from './app/agent-service.ts';
 import { type EnvironmentPage, environmentPage } from './app/environment-page.ts';
 import type { ExchangeMetrics } from './app/exchange.ts';
+import { type CalledHost, createHostTally } from './app/host-tally.ts';
 import { createKeptConnections } from './app/kept-connections.ts';
 import { createLeaseCache } from './app/lease-cache.ts';
 import { limitInFlight } from './app/limit-in-flight.ts';
@@ -59,6 +60,8 @@ export interface AgentPlane {
   readonly settled: Promise<void>;
   /** For an agent that reaches this plane at `proxyUrl`. */
   environment(proxyUrl: string): EnvironmentPage;
+  /** Undefined without --tally-hosts. */
+  readonly hosts: (() => readonly CalledHost[]) | undefined;
   readonly heldLeases: number;
   readonly inFlight: number;
   readonly keptConnections: number;
@@ -74,6 +77,8 @@ const idlePoolMs = 300_000;
 const halfOpenMs = 30_000;
 /** Longest wait for a stream's hello, and of a new agent's first request for its routes. */
 const helloTimeoutMs = 3_000;
+
+const maxTalliedHosts = 500;
 
 const notInStep = { code: 'out_of_step', message: 'out of step with the broker' } as const;
 
@@ -150,12 +155,13 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     headersTimeoutMs: settings['upstream-headers-timeout'],
     halfOpenMs,
   });
+  const tally = settings['tally-hosts'] ? createHostTally(useLog, maxTalliedHosts) : undefined;
   const kept = createKeptConnections({ max: limits.maxKeptConnections });
   const service = createAgentService({
     leases: limits.maxInFlight === undefined ? leases : limitInFlight(leases, limits.maxInFlight),
     routes,
     upstream,
-    useLog,
+    useLog: tally ?? useLog,
     clock,
     metrics: options.exchangeMetrics,
     trouble: () => follower.trouble(clock.now()),
@@ -189,6 +195,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
       const now = clock.now();
       return environmentPage(routes.current(), proxyUrl, follower.isReady(now) ? null : (follower.trouble(now) ?? notInStep));
     },
+    hosts: tally?.list,
     get heldLeases() {
       return leases.size;
     },

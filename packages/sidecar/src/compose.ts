@@ -81,9 +81,10 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
     };
   }
   const proxyUrl = formatAuthority({ scheme: 'http', host: settings['proxy-host'], port: proxy.port });
-  const { environment } = agents;
+  const { environment, hosts } = agents;
   const pages: Record<string, OpsPage> = {
     '/tls-rejections': () => ({ rejections: interception.rejections.list() }),
+    ...(hosts !== undefined && { '/hosts': () => ({ hosts: hosts() }) }),
     ...(environment !== undefined && { '/environment': () => environment(proxyUrl) }),
   };
   const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready, pages }, ended);
@@ -128,6 +129,7 @@ async function serveOneAgent({ tokenFile, ...options }: OneAgentOptions, ended: 
     },
     trouble: plane.trouble,
     environment: plane.environment,
+    hosts: plane.hosts,
     closed: plane.closed,
   };
 }

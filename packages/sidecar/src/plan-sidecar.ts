@@ -65,6 +65,7 @@ function planGateway(settings: SidecarSettings, common: Common, problems: string
       problems.push(`--${name} belongs to --mode sidecar: a connection that was redirected on its way can't prove which agent made it.`);
   if (settings['agent-token-file'] !== undefined)
     problems.push('--agent-token-file belongs to --mode sidecar: agents of a gateway bring their own.');
+  if (settings['tally-hosts']) problems.push('--tally-hosts belongs to --mode sidecar: no agent may see what another calls.');
   if ((certFile === undefined) !== (keyFile === undefined))
     problems.push('--proxy-tls-cert-file and --proxy-tls-key-file belong together: give both, or none.');
   if (!isLoopback(host) && certFile === undefined)

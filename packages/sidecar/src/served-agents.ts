@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { SidecarGauges } from './adapters/metrics/sidecar-metrics.ts';
 import type { EnvironmentPage } from './app/environment-page.ts';
+import type { CalledHost } from './app/host-tally.ts';
 import type { AgentService } from './ports/agent-service.ts';
 
 /** Whoever is served by this process: one agent, or many. */
@@ -13,6 +14,8 @@ export interface ServedAgents {
   trouble(): string | undefined;
   /** For the ops port. Undefined where there are many agents: none of them may see what another is given. */
   readonly environment?: (proxyUrl: string) => EnvironmentPage;
+  /** The same holds for these; and undefined without --tally-hosts. */
+  readonly hosts?: (() => readonly CalledHost[]) | undefined;
   /** Resolves when `ended` aborted, leases are given back, and everything is wiped and closed. */
   readonly closed: Promise<void>;
 }

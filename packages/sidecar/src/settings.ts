@@ -44,6 +44,11 @@ export const sidecarSettings = {
     about: 'The same for connections to port 443.',
     fallback: undefined,
   },
+  'tally-hosts': {
+    kind: 'flag',
+    about: 'Count by host what the agent calls, and show it as /hosts on the metrics port: for `leasehold doctor`.',
+    fallback: false,
+  },
   'metrics-host': { kind: 'text', about: 'Address of /livez, /readyz and /metrics.', fallback: '127.0.0.1' },
   'metrics-port': { kind: 'port', about: 'Port of /livez, /readyz and /metrics; 0 means any free one.', fallback: 7481 },
   'stream-grace': {

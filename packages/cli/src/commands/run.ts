@@ -23,7 +23,7 @@ export function addRunCommand(program: Command): void {
         logLevel: flags.logLevel,
         env: process.env,
         output: 'inherit',
-        note,
+        onNote: ({ found, advice }) => note(`${found} ${advice}`),
       });
       if (why !== undefined) note(why);
       process.exitCode = code;

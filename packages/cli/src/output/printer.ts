@@ -63,7 +63,7 @@ function cellText(cell: Cell): string {
   return cell === null ? '-' : printable(String(cell));
 }
 
-/** Paths in the audit trail are chosen by agents: they must not steer the operator's terminal. */
-function printable(text: string): string {
+/** Paths in the audit trail and names of processes are chosen by agents: they must not steer the operator's terminal. */
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�');
 }

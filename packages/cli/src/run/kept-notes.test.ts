@@ -10,12 +10,11 @@ test.each([
   ['OPENAI_API_KEY', /taken out of every call/],
   ['OPENAI_BASE_URL', /does not go to the base URL of openai/],
   ['https_proxy', /goes around the sidecar/],
-  ['NODE_EXTRA_CA_CERTS', /does not trust/],
-  ['GIT_SSL_CAINFO', /does not trust/],
-  ['GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', /does not trust/],
+  ['NODE_EXTRA_CA_CERTS', /does not trust the sidecar/],
+  ['GIT_SSL_CAINFO', /does not trust the sidecar/],
+  ['GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', /does not trust the sidecar/],
   ['GIT_TERMINAL_PROMPT', /differently/],
 ])('that %s was kept is explained', (name, meaning) => {
-  expect(keptNotes([name], variables)).toEqual([
-    expect.stringMatching(new RegExp(`^${name} is set in your environment.*${meaning.source}`)),
-  ]);
+  const found = new RegExp(`^${name} is set in your environment.*${meaning.source}`);
+  expect(keptNotes([name], variables)).toEqual([{ found: expect.stringMatching(found), advice: expect.any(String) }]);
 });

@@ -28,13 +28,15 @@ export interface OwnSidecarOptions {
   readonly logLevel: string;
   /** Of the user. */
   readonly env: NodeJS.ProcessEnv;
+  /** Whether it counts what is called, for `pages.seenCalls`. */
+  readonly isTallying?: boolean;
 }
 
 /**
  * A sidecar for one command, on free ports of loopback. Certificates for the command are in a directory of their own (mode 0700), which goes when it
  * does. Throws its AppError when it does not start.
  */
-export async function startOwnSidecar({ connection, logFile, logLevel, env }: OwnSidecarOptions): Promise<OwnSidecar> {
+export async function startOwnSidecar({ connection, logFile, logLevel, env, isTallying = false }: OwnSidecarOptions): Promise<OwnSidecar> {
   const dir = await mkdtemp(join(tmpdir(), 'leasehold-run-'));
   const log = logFile === undefined ? undefined : await open(logFile, 'a', 0o600);
   let program: ChildProgram | undefined;
@@ -49,6 +51,7 @@ export async function startOwnSidecar({ connection, logFile, logLevel, env }: Ow
       ...['--broker', broker, '--broker-ca-file', caFile, '--agent-token-file', tokenFile],
       ...(serverName === undefined ? [] : ['--broker-server-name', serverName]),
       ...['--proxy-port', '0', '--metrics-port', '0', '--ca-dir', join(dir, 'ca'), '--log-level', logLevel],
+      ...(isTallying ? ['--tally-hosts'] : []),
     ];
     program = await startProgram('sidecar', settings, { log: log?.fd ?? 'ignore', isDetached: true });
     const { proxy_port, metrics_port, agent_ca_file, agent_bundle_file } = program.facts;

@@ -1,7 +1,8 @@
 import { constants } from 'node:os';
-import { type AgentVariable, mergeEnvironment } from '@leasehold/core';
+import type { AgentVariable } from '@leasehold/core';
+import { commandEnvironment } from './command-environment.ts';
 import type { AgentConnection } from './find-broker.ts';
-import { keptNotes } from './kept-notes.ts';
+import type { KeptNote } from './kept-notes.ts';
 import { type OwnSidecar, startOwnSidecar } from './own-sidecar.ts';
 import { type CommandEnd, runCommand } from './run-command.ts';
 import { createSignalRelay, type SignalRelay } from './signal-relay.ts';
@@ -16,8 +17,8 @@ export interface RunOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Where the command's standard output goes. */
   readonly output: 'inherit' | NodeJS.WriteStream;
-  /** Told to people, a line each. */
-  readonly note: (text: string) => void;
+  /** What people should know beside the command's own words. */
+  readonly onNote: (note: KeptNote) => void;
 }
 
 /** What may be looked at beside the command. */
@@ -36,12 +37,15 @@ export async function runWithSidecar(options: RunOptions, watch?: RunWatch): Pro
   );
   let sidecar: OwnSidecar | undefined;
   try {
-    sidecar = await startOwnSidecar(options);
+    sidecar = await startOwnSidecar({ ...options, isTallying: watch !== undefined });
     const variables = await variablesOf(sidecar, relay);
     if ('code' in variables) return variables;
-    const stopNoting = noteWhenGone(sidecar, options.note);
+    const chosen = variables.filter(({ isBaseUrl }) => options.useBaseUrls || !isBaseUrl);
+    const { environment, notes } = commandEnvironment(options.env, sidecar, chosen);
+    for (const note of notes) options.onNote(note);
+    const stopNoting = noteWhenGone(sidecar, options.onNote);
     const end = await runCommand(options.command, {
-      env: environmentOf(options, sidecar, variables),
+      env: environment,
       relay,
       output: options.output,
       onStarted: (pid) => watch?.onStarted(pid),
@@ -69,22 +73,14 @@ async function variablesOf({ pages }: OwnSidecar, { first }: SignalRelay): Promi
   }
 }
 
-function environmentOf(
-  { env, useBaseUrls, note }: RunOptions,
-  { block, joined }: OwnSidecar,
-  variables: readonly AgentVariable[],
-): Readonly<Record<string, string>> {
-  const chosen = variables.filter(({ isBaseUrl }) => useBaseUrls || !isBaseUrl);
-  const given = Object.fromEntries(Object.entries(env).filter(([name]) => joined[name] === undefined));
-  const { environment, kept } = mergeEnvironment(given, { ...block, ...joined }, chosen);
-  for (const each of keptNotes(kept, chosen)) note(each);
-  return environment;
-}
-
-function noteWhenGone({ gone }: OwnSidecar, note: (text: string) => void): () => void {
+function noteWhenGone({ gone }: OwnSidecar, onNote: (note: KeptNote) => void): () => void {
   let isOver = false;
   void gone.then(() => {
-    if (!isOver) note('The sidecar ended by itself: calls that need a credential fail from now on. --log-file FILE keeps its log.');
+    if (!isOver)
+      onNote({
+        found: 'The sidecar ended by itself: calls that need a credential fail from now on.',
+        advice: '--log-file FILE keeps its log.',
+      });
   });
   return () => {
     isOver = true;

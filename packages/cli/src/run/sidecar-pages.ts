@@ -7,6 +7,13 @@ export interface SidecarPages {
    * does not come about in time.
    */
   ready(ended: AbortSignal): Promise<readonly AgentVariable[]>;
+  /** What was called through it so far, and who did not take its certificate; needs --tally-hosts. */
+  seenCalls(): Promise<SeenCalls>;
+}
+
+export interface SeenCalls {
+  readonly hosts: readonly { readonly authority: string; readonly requests: number; readonly outcomes: Readonly<Record<string, number>> }[];
+  readonly rejections: readonly { readonly host: string; readonly count: number }[];
 }
 
 const patienceMs = 10_000;
@@ -16,6 +23,12 @@ const hopeless: ReadonlySet<string> = new Set(['identity_missing', 'identity_inv
 
 export function createSidecarPages(origin: string): SidecarPages {
   return {
+    seenCalls: async () => {
+      const never = new AbortController().signal;
+      const { hosts } = fieldsOf(await read(`${origin}/hosts`, never));
+      const { rejections } = fieldsOf(await read(`${origin}/tls-rejections`, never));
+      return { hosts: itemsOf(hosts).map(readHost), rejections: itemsOf(rejections).map(readRejection) };
+    },
     ready: async (ended) => {
       const deadline = performance.now() + patienceMs;
       for (;;) {
@@ -34,7 +47,11 @@ export function createSidecarPages(origin: string): SidecarPages {
 }
 
 async function read(url: string, signal: AbortSignal): Promise<unknown> {
-  const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) });
+  const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) }).catch((cause: unknown) => {
+    throw new AppError('internal', 'The sidecar does not answer on its ops port. Keep its log with --log-file FILE, and look there.', {
+      cause,
+    });
+  });
   if (!answer.ok) throw new AppError('internal', `The sidecar answered ${answer.status} on its ops port.`);
   return answer.json();
 }
@@ -47,13 +64,28 @@ function readEnvironment(page: unknown): { readonly trouble: AppError | undefine
       trouble === null
         ? undefined
         : new AppError(typeof code === 'string' && isErrorCode(code) ? code : 'internal', typeof message === 'string' ? message : ''),
-    variables: Array.isArray(variables) ? variables.map(readVariable) : [],
+    variables: itemsOf(variables).map(readVariable),
   };
 }
 
 function readVariable(item: unknown): AgentVariable {
   const { credential, name, value, isBaseUrl } = fieldsOf(item);
   return { credential: String(credential), name: String(name), value: String(value), isBaseUrl: isBaseUrl === true };
+}
+
+function readHost(item: unknown): SeenCalls['hosts'][number] {
+  const { authority, requests, outcomes } = fieldsOf(item);
+  const counts = Object.entries(fieldsOf(outcomes)).map(([outcome, count]) => [outcome, Number(count)]);
+  return { authority: String(authority), requests: Number(requests), outcomes: Object.fromEntries(counts) };
+}
+
+function readRejection(item: unknown): SeenCalls['rejections'][number] {
+  const { host, count } = fieldsOf(item);
+  return { host: String(host), count: Number(count) };
+}
+
+function itemsOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

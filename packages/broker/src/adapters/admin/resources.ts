@@ -40,6 +40,7 @@ export function toAgentResource({ id, name, status, tokenVersion, createdAt }: A
   return { id, name, status, token_version: tokenVersion, created_at: time(createdAt) };
 }
 
+/** INV-11: everything but a value, and there is none in what it is made of: values lie sealed in rows of their own. */
 export function toCredentialResource(credential: Credential): CredentialResource {
   const { id, name, type, status, version, destinations, placeholder, environment, service, maxTtlMs, createdAt, updatedAt } = credential;
   return {

@@ -119,6 +119,10 @@ describe('identity', () => {
       'Basic realm="leasehold", Bearer',
     ]);
     expect(answer.body).toContain('Proxy-Authorization');
+    expect(JSON.parse(answer.body).error).toMatchObject({
+      destination: expect.stringMatching(/^https?:\/\/[\w.]+:\d+$/),
+      hint: 'leasehold agent add AGENT --token-file FILE',
+    });
     expect((await throughBaseUrl(gateway.proxyPort, '/api/v1')).code).toBe('identity_missing');
     expect(vendor.seen).toEqual([]);
   });

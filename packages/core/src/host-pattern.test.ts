@@ -87,7 +87,7 @@ describe('a host has one spelling', () => {
   });
 });
 
-describe('a pattern is an exact host, or one label to the left of one', () => {
+describe('THREATS 5: a pattern is an exact host, or one label to the left of one', () => {
   test.each([
     ['*.Example.com.', '*.example.com'],
     ['*.bücher.example', '*.xn--bcher-kva.example'],

@@ -4,7 +4,7 @@ import { statusChange } from '../domain/status-change.ts';
 import type { AdminUseCases } from '../ports/use-cases.ts';
 import { tenantIdOf } from './administer-tenants.ts';
 import type { AdministrationDeps } from './administration.ts';
-import { checkCredentialDraft } from './check-credential-draft.ts';
+import { checkCredentialDraft, mustNotShow } from './check-credential-draft.ts';
 import { actorOf, change, notFound, refOf } from './reach.ts';
 
 /** Rotations of one credential at once are rare; a third loser is told to look what happened. */
@@ -28,6 +28,7 @@ export function administerCredentials(deps: AdministrationDeps): CredentialUseCa
   /** Undefined when another rotation was faster: the value was sealed for a version that is taken. */
   async function tryRotate(by: Parameters<AdminUseCases['rotateCredential']>[0], tenant: string, name: string, value: Uint8Array) {
     const before = await found(by, tenant, name);
+    mustNotShow(before, value);
     const version = before.version + 1;
     const sealed: SealedValue = await vault.seal({ tenantId: before.tenantId, credentialId: before.id, version }, value);
     return change(deps, by, tenant, { credential: { id: before.id } }, ({ credential }, now) => {

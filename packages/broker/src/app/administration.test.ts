@@ -138,6 +138,12 @@ describe('changes that take something away', () => {
   });
 });
 
+test('a value is not rotated to what agents are given in its place', async () => {
+  await rig.admin.addCredential(rig.root, 'one', draft('shown', { placeholder: 'sk-shown-to-all' }), bytes('sk-first-000'));
+  const rotated = rig.admin.rotateCredential(rig.root, 'one', 'shown', bytes('sk-shown-to-all'));
+  await expect(rotated).rejects.toMatchObject({ code: 'invalid_argument' });
+});
+
 describe('bad input', () => {
   test.each([
     ['a name with capitals', () => rig.admin.addAgent(rig.root, 'one', 'Agent')],

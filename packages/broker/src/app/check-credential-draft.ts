@@ -24,7 +24,10 @@ export function checkCredentialDraft(draft: CredentialDraft, value: Uint8Array):
 }
 
 /** INV-11: what of a credential is shown, and given to agents, must not hold its value by a slip of the operator's. */
-function mustNotShow({ placeholder = '', environment }: CredentialDraft, value: Uint8Array): void {
+export function mustNotShow(
+  { placeholder = '', environment }: Pick<CredentialDraft, 'placeholder' | 'environment'>,
+  value: Uint8Array,
+): void {
   const shown = new TextEncoder().encode([placeholder, ...environment.map((each) => each.value)].join('\n'));
   if (holds(shown, value))
     throw new AppError(

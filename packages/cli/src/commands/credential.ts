@@ -64,11 +64,14 @@ async function add(name: string, flags: CommonFlags & DraftFlags & { readonly va
     checkValue(value);
     await operate(flags, async ({ client, out, tenant }) => {
       const added = await client.addCredential(await tenant(), { ...draft, value: value.toString('base64') });
-      if (out.isJson) out.json(added);
-      else
-        out.line(
-          `credential ${added.name} stored (version ${added.version}). Lend it with: leasehold grant add --agent NAME --credential ${added.name}`,
-        );
+      if (out.isJson) {
+        out.json(added);
+        return;
+      }
+      out.line(
+        `credential ${added.name} stored (version ${added.version}). Lend it with: leasehold grant add --agent NAME --credential ${added.name}`,
+      );
+      if (added.placeholder !== null) out.line(`In its place agents are given: ${added.placeholder}`);
     });
   } finally {
     value.fill(0);

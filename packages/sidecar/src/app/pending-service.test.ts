@@ -38,7 +38,15 @@ describe('a service that has not arrived', () => {
     const refused = bad.pending.judgeTunnel(target);
     const why = new AppError('identity_invalid', 'no');
     bad.fail(why);
-    expect(await refused).toEqual({ kind: 'refused', error: why });
+    expect(await refused).toMatchObject({
+      kind: 'refused',
+      error: {
+        code: 'identity_invalid',
+        message: 'no',
+        destination: 'https://api.example.com:443',
+        hint: 'leasehold agent rotate-token AGENT --token-file FILE',
+      },
+    });
   });
 
   it('leaves the record of a tunnel with the agent, and counts the one of nobody', async () => {

@@ -1,4 +1,5 @@
 import { AppError } from '@leasehold/core';
+import { tunnelDestination } from '../domain/judge-tunnel.ts';
 import { taught } from '../domain/refused.ts';
 import { authorityOf } from '../domain/route.ts';
 import type { ExchangeControl } from '../ports/agent-exchange.ts';
@@ -45,7 +46,7 @@ export function createPendingService(arriving: Promise<AgentService>, onRefused:
       try {
         return await (await arriving).judgeTunnel(target);
       } catch (thrown) {
-        return { kind: 'refused', error: AppError.from(thrown) };
+        return { kind: 'refused', error: taught(AppError.from(thrown), { agent: undefined, destination: tunnelDestination(target) }) };
       }
     },
     recordTunnel(target, outcome, httpStatus) {

@@ -22,7 +22,7 @@ export function judgeTunnel(
   { host, port }: { readonly host: string; readonly port: number },
   unmatched: UnmatchedPolicy,
 ): JudgedTunnel {
-  const destination = formatAuthority({ scheme: port === 80 ? 'http' : 'https', host, port });
+  const destination = tunnelDestination({ host, port });
   if (isMetadataHost(host)) return refusedPlainly('address_forbidden', refusedTexts.metadata, destination);
   const wildcard = wildcardOf(host);
   const candidates = [...(table.byHost.get(host) ?? []), ...(wildcard === undefined ? [] : (table.byHost.get(wildcard) ?? []))];
@@ -35,4 +35,9 @@ export function judgeTunnel(
   }
   const credential = ungrantedAt(table, { way: 'proxy', scheme: 'https', host, port, method: 'CONNECT', path: '/' });
   return refused(credential === undefined ? 'no_route' : 'no_grant', { agent: table.agent, credential, destination });
+}
+
+/** Where a tunnel was to lead: what is inside is TLS, but for the port of plain HTTP. */
+export function tunnelDestination({ host, port }: { readonly host: string; readonly port: number }): string {
+  return formatAuthority({ scheme: port === 80 ? 'http' : 'https', host, port });
 }

@@ -1,7 +1,7 @@
 import type { Route } from '@leasehold/core';
 import { plainSpelling } from './path-segment.ts';
 import { readBasic } from './replace-placeholder.ts';
-import { isCredentialHeader } from './strip.ts';
+import { mayCarryCredential } from './strip.ts';
 
 /** Placeholders of one agent, as words that may stand in a request, and whose they are. */
 export interface PlaceholderIndex {
@@ -33,7 +33,7 @@ export interface Sent {
 
 /**
  * The credentials that a request names by their placeholders: one set for each different placeholder, which several credentials may share.
- * Looks where credentials are sent: at headers that carry them, at query values and path segments, and there at whole words alone.
+ * Looks where credentials are sent: at headers that may carry them, at query values and path segments, and there at whole words alone.
  */
 export function namedBy({ owners, shortest }: PlaceholderIndex, { rawHeaders, path }: Sent): readonly ReadonlySet<string>[] {
   let named: Set<ReadonlySet<string>> | undefined;
@@ -44,7 +44,7 @@ export function namedBy({ owners, shortest }: PlaceholderIndex, { rawHeaders, pa
   for (let index = 1; index < rawHeaders.length; index += 2) {
     const text = rawHeaders[index] ?? '';
     // Most headers end here.
-    if (text.length < shortest || !isCredentialHeader((rawHeaders[index - 1] ?? '').toLowerCase().replaceAll('_', '-'))) continue;
+    if (text.length < shortest || !mayCarryCredential((rawHeaders[index - 1] ?? '').toLowerCase().replaceAll('_', '-'))) continue;
     look(text);
     look(text.slice(text.lastIndexOf(' ') + 1));
     for (const part of readBasic(text)?.split(':') ?? []) look(part);

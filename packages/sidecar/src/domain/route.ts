@@ -1,7 +1,7 @@
 import { type Destination, formatAuthority, isMethod, pathHasPrefix, type Route, wildcardOf } from '@leasehold/core';
 import { isMetadataHost } from './metadata-hosts.ts';
 import { withoutSegment } from './path-segment.ts';
-import { namedBy, type Sent } from './placeholder-index.ts';
+import { namedBy, type PlaceholderIndex, type Sent } from './placeholder-index.ts';
 import { type About, type Refused, refused, refusedByBinding, refusedPlainly, refusedTexts } from './refused.ts';
 import type { Candidate, RouteTable } from './route-table.ts';
 import { takesPort } from './takes-port.ts';
@@ -37,11 +37,15 @@ export type Routed = Matched | Refused;
 export function route(table: RouteTable, target: Target, sent: Sent): Routed {
   if (target.way === 'proxy' && isMetadataHost(target.host))
     return refusedPlainly('address_forbidden', refusedTexts.metadata, formatAuthority(target));
-  const placed = table.placeholders === undefined ? [] : namedBy(table.placeholders, sent);
-  const [first, ...others] = placed;
-  const named = first === undefined ? undefined : others.reduce(common, first);
+  const named = table.placeholders && namedCredentials(table.placeholders, sent);
   if (named?.size === 0) return refusedPlainly('placeholder_misplaced', refusedTexts.several, authorityOf(target));
   return look(table, target, named) ?? unmatched(table, target, named !== undefined);
+}
+
+/** The credentials that all placeholders of a request may stand for; undefined when it holds none. */
+function namedCredentials(index: PlaceholderIndex, sent: Sent): ReadonlySet<string> | undefined {
+  const [first, ...others] = namedBy(index, sent);
+  return first === undefined ? undefined : others.reduce(common, first);
 }
 
 function common(one: ReadonlySet<string>, other: ReadonlySet<string>): ReadonlySet<string> {

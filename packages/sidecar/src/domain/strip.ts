@@ -77,11 +77,6 @@ export function isStripped(lowerName: string): boolean {
   return stripped.has(lowerName) || lowerName.startsWith('proxy-') || lowerName.startsWith('x-leasehold-');
 }
 
-/** Whether some service reads a credential from this header, by its name in lower case, with dashes for underscores. */
-export function isCredentialHeader(lowerName: string): boolean {
-  return credential.has(lowerName);
-}
-
 /** What servers log, store or show, and never read a credential from. */
 const descriptive =
   /^(?:user-agent|referer|origin|from|range|pragma|cache-control|traceparent|tracestate|baggage|(?:accept|content|if|sec)(?:-.*)?)$/;

@@ -6,6 +6,7 @@ import type { AgentService, TunnelTarget } from '../../ports/agent-service.ts';
 import { readConnectTarget } from './connect-target.ts';
 import { onFirstByte, tlsHandshake } from './first-byte.ts';
 import { type HttpConnections, type HttpConnectionsOptions, lingerMs } from './http-connections.ts';
+import { tunnelErrorFor } from './refusal.ts';
 import { refuseSocket } from './refuse-socket.ts';
 import { responseOn } from './response-on.ts';
 import type { EndTls } from './tls-terminator.ts';
@@ -29,13 +30,14 @@ export function serveConnect({ connections, open, endTls, serviceFor, onRefused,
       socket.destroy();
       return;
     }
+    let target: TunnelTarget | undefined;
     try {
-      const target = targetOf(incoming, stream, connections);
+      target = targetOf(incoming, stream, connections);
       const service = serviceFor(incoming);
       if (head.length > 0) socket.unshift(head);
       open(socket, target, service, entryOf(socket, target, service));
     } catch (thrown) {
-      const error = AppError.from(thrown);
+      const error = tunnelErrorFor(thrown, target);
       onRefused(error.code);
       refuseSocket(socket, error, lingerMs);
     }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { AppError } from '@leasehold/core';
+import { tunnelDestination } from '../../domain/judge-tunnel.ts';
 import { taught } from '../../domain/refused.ts';
 import { authorityOf } from '../../domain/route.ts';
 import type { AgentRequest } from '../../ports/agent-exchange.ts';
+import type { TunnelTarget } from '../../ports/agent-service.ts';
 import { httpStatusOf } from './error-to-http.ts';
 
 export interface Refusal {
@@ -15,8 +17,12 @@ export interface Refusal {
 
 /** What became of a request before it was anybody's: `request` is what could be read of it. */
 export function errorFor(thrown: unknown, request: AgentRequest | undefined): AppError {
-  const error = AppError.from(thrown);
-  return request === undefined ? error : taught(error, { agent: undefined, destination: authorityOf(request.target) });
+  return taught(AppError.from(thrown), { agent: undefined, destination: request && authorityOf(request.target) });
+}
+
+/** The same of a tunnel. */
+export function tunnelErrorFor(thrown: unknown, target: TunnelTarget | undefined): AppError {
+  return taught(AppError.from(thrown), { agent: undefined, destination: target && tunnelDestination(target) });
 }
 
 const defaultRetryAfterS = 1;

@@ -110,6 +110,20 @@ describe('a request by HTTP/2, to a vendor that speaks it', () => {
     session.close();
   });
 
+  test('Expect: 100-continue is answered once the lease is there, and is not forwarded', async () => {
+    await start((stream) => {
+      stream.respond({ ':status': 200 });
+      stream.pipe(stream);
+    });
+    const session = await rig.connect();
+    const stream = session.request({ ':path': '/x', ':method': 'POST', expect: '100-continue' });
+    await once(stream, 'continue');
+    stream.end('hello');
+    expect((await answerTo(stream)).body).toBe('hello');
+    expect(valuesOf(seen[0]?.rawHeaders, 'expect')).toEqual([]);
+    session.close();
+  });
+
   test('one connection carries many streams, and is not opened for each', async () => {
     await start(undefined, { path: { upstream: { maxWaiting: 100 } } });
     const session = await rig.connect();

@@ -154,6 +154,22 @@ describe('a body cut short is seen to be', () => {
     expect(path.leases.held.size).toBe(0);
   });
 
+  test('an agent that ends its half of the connection is taken for gone, as nginx takes it: nobody could tell the two apart', async () => {
+    const { agent, vendor } = await ask('GET');
+    await vendor.until(/\r\n\r\n/);
+    agent.socket.end();
+    await vendor.closed();
+    expect(outcomes()).toEqual([['forwarded', 499]]);
+  });
+
+  test('a vendor that ends its half behind a body without length has ended the body', async () => {
+    const { agent, vendor } = await ask('GET');
+    vendor.write('HTTP/1.1 200 OK\r\n\r\nall of it');
+    vendor.socket.end();
+    expect((await agent.closed()).received).toMatch(/\r\nall of it\r\n0\r\n\r\n$/);
+    expect(outcomes()).toEqual([['forwarded', 200]]);
+  });
+
   test('the agent goes away while its lease is borrowed: nothing is sent, and it is on record', async () => {
     const borrowed = Promise.withResolvers<void>();
     path.leases.borrowing = borrowed.promise;

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import type { ClientHttp2Stream } from 'node:http2';
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startH2Rig } from './h2-rig.ts';
+import { routeTo, startDataPath } from './rig.ts';
+
+// Agent, sidecar and vendor are one process here, so what grows is the sum of all three.
+
+const megabyte = 1_048_576;
+const piece = Buffer.alloc(65_536, 'leasehold ');
+const stops: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop();
+});
+
+/** A body without end in sight, made as it is read. */
+function* pieces(size: number) {
+  for (let sent = 0; sent < size; sent += piece.length) yield piece;
+}
+
+/** Counts what arrives, and looks at the memory meanwhile. */
+class Meter extends Writable {
+  readonly size: number;
+  bytes = 0;
+  /** Of the first half, and of the second. */
+  readonly peaks: [number, number] = [0, 0];
+
+  constructor(size: number) {
+    super();
+    this.size = size;
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    this.bytes += chunk.length;
+    const half = this.bytes <= this.size / 2 ? 0 : 1;
+    if (this.bytes % megabyte < chunk.length) this.peaks[half] = Math.max(this.peaks[half], process.memoryUsage.rss());
+    done();
+  }
+}
+
+async function measured(size: number, run: (meter: Meter) => Promise<unknown>): Promise<void> {
+  const meter = new Meter(size);
+  await run(meter);
+  expect(meter.bytes).toBe(size);
+  // Whoever kept the body would need half of it more for the second half.
+  expect(meter.peaks[1] / meter.peaks[0]).toBeLessThan(1.2);
+}
+
+describe('a large body passes with flat memory', () => {
+  async function startPlain(vendor: (incoming: IncomingMessage) => Readable | undefined) {
+    const server = createServer((incoming, response) => {
+      const body = vendor(incoming);
+      if (body === undefined) incoming.on('close', () => response.end());
+      else body.pipe(response);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const path = await startDataPath();
+    path.route(routeTo(`http://localhost:${address.port}`));
+    stops.push(() => server.close(), path.close);
+    return { host: '127.0.0.1', port: path.port, path: '/api/x' };
+  }
+
+  test('down, by HTTP/1.1', async () => {
+    const size = 256 * megabyte;
+    const target = await startPlain(() => Readable.from(pieces(size)));
+    await measured(size, async (meter) => {
+      const outgoing = request(target).end();
+      const [answer] = await once(outgoing, 'response');
+      await pipeline(answer, meter);
+    });
+  }, 60_000);
+
+  test('up, by HTTP/1.1', async () => {
+    const size = 256 * megabyte;
+    await measured(size, async (meter) => {
+      const target = await startPlain((incoming) => {
+        incoming.pipe(meter);
+        return undefined;
+      });
+      const outgoing = request({ ...target, method: 'POST' });
+      const answered = once(outgoing, 'response');
+      await pipeline(Readable.from(pieces(size)), outgoing);
+      await answered;
+    });
+  }, 60_000);
+
+  test('down, by HTTP/2', async () => {
+    const size = 128 * megabyte;
+    const rig = await startH2Rig({
+      onStream: (stream) => {
+        stream.respond({ ':status': 200 });
+        Readable.from(pieces(size)).pipe(stream);
+      },
+    });
+    stops.push(rig.close);
+    const session = await rig.connect();
+    await measured(size, (meter) => pipeline(session.request({ ':path': '/x' }), meter));
+    session.destroy();
+  }, 60_000);
+
+  test('up, by HTTP/2', async () => {
+    const size = 128 * megabyte;
+    await measured(size, async (meter) => {
+      const rig = await startH2Rig({
+        onStream: (stream) => {
+          stream.pipe(meter);
+          stream.on('end', () => stream.respond({ ':status': 200 }, { endStream: true }));
+        },
+      });
+      stops.push(rig.close);
+      const session = await rig.connect();
+      const stream: ClientHttp2Stream = session.request({ ':path': '/x', ':method': 'POST' });
+      Readable.from(pieces(size)).pipe(stream);
+      await once(stream, 'response');
+      session.destroy();
+    });
+  }, 60_000);
+});

@@ -5,6 +5,7 @@ import { createGrpcAgentProver } from './adapters/broker/grpc-agent-prover.ts';
 import { createTokenDirectory } from './adapters/identity/token-directory.ts';
 import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { createIdentify } from './adapters/proxy/identify.ts';
+import { createUnprovenConnections } from './adapters/proxy/unproven-connections.ts';
 import { createAgentAdmission } from './app/agent-admission.ts';
 import { createAgentPlanes } from './app/agent-planes.ts';
 import { type AgentLimits, type AgentPlane, startAgentPlane } from './compose-agent.ts';
@@ -73,6 +74,7 @@ export function serveGateway({ settings, broker, instanceName, metrics, log }: G
     };
   }
 
+  const unproven = createUnprovenConnections({ maxPerAddress: 1_000 });
   const planes = createAgentPlanes({
     admission,
     tokens: createTokenDirectory({
@@ -95,7 +97,8 @@ export function serveGateway({ settings, broker, instanceName, metrics, log }: G
   });
   const sum = (of: (plane: AgentPlane) => number) => () => [...running].reduce((total, plane) => total + of(plane), 0);
   return {
-    serviceFor: createIdentify({ agents: planes, now: Date.now }),
+    serviceFor: createIdentify({ agents: planes, unproven, now: Date.now }),
+    onAccepted: unproven.accepted,
     gauges: {
       agents: () => planes.size,
       cacheEntries: sum((plane) => plane.heldLeases),

@@ -54,6 +54,7 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
       host: settings['proxy-host'],
       port: settings['proxy-port'],
       serviceFor: agents.serviceFor,
+      onAccepted: agents.onAccepted,
       onRefused: metrics.exchanged,
       tls,
       ownNames: plan.mode === 'gateway' ? plan.names : [],

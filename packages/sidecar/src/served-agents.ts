@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { SidecarGauges } from './adapters/metrics/sidecar-metrics.ts';
 import type { EnvironmentPage } from './app/environment-page.ts';
 import type { CalledHost } from './app/host-tally.ts';
@@ -9,6 +10,8 @@ export interface ServedAgents {
   readonly serviceFor: (incoming: IncomingMessage) => AgentService;
   /** The one agent that is served; undefined where there are many, who have to prove who they are. */
   readonly only?: AgentService;
+  /** Looks at each connection that comes in; it may destroy it. */
+  readonly onAccepted?: (socket: Socket) => void;
   readonly gauges: SidecarGauges;
   /** What keeps all of them from being served now. */
   trouble(): string | undefined;

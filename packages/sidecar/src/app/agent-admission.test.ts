@@ -45,6 +45,19 @@ describe('proof', () => {
     expect(await first).toBe('alice');
   });
 
+  it('says that it has held when it has, at once where it is known, and never when it has not', async () => {
+    const held: string[] = [];
+    const first = rig.ask({ token: 'a', onProven: () => held.push('first') });
+    expect(held).toEqual([]);
+    rig.asked[0]?.answer('alice');
+    await first;
+    await rig.ask({ token: 'a', onProven: () => held.push('second') });
+    const wrong = rig.ask({ token: 'x', onProven: () => held.push('wrong') });
+    rig.asked[1]?.fail(new AppError('identity_invalid', 'no'));
+    await wrong;
+    expect(held).toEqual(['first', 'second']);
+  });
+
   it('refuses a request without any, and asks nobody', async () => {
     expect(await rig.ask({})).toBe('identity_missing');
     expect(rig.asked).toEqual([]);

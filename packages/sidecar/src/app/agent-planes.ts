@@ -76,6 +76,7 @@ export function createAgentPlanes(options: AgentPlanesOptions): AgentPlanes {
     if (found?.isSettled) {
       mustAgree(found, proof, hash);
       found.usedAtMs = clock.now().monoMs;
+      proof.onProven();
       return found.plane.service;
     }
     if (hash !== undefined) admission.mustNotBeRefused(hash);
@@ -84,6 +85,7 @@ export function createAgentPlanes(options: AgentPlanesOptions): AgentPlanes {
     waitedFor.waiting += 1;
     const arriving = waitedFor.landed.then((kept) => {
       mustAgree(kept, proof, hash);
+      proof.onProven();
       return kept.plane.service;
     });
     return createPendingService(arriving, options.onRefused);

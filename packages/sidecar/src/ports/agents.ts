@@ -8,6 +8,8 @@ export interface IdentityProof {
   readonly certified: AgentName | undefined;
   /** The address that it came from: for limits alone, since an address is no identity (THREATS 17). */
   readonly from: string;
+  /** Called once the proof has held, before the agent's service gets anything of it. */
+  readonly onProven: () => void;
 }
 
 export interface AgentName {

@@ -6,6 +6,7 @@ import type { AgentService } from '../../ports/agent-service.ts';
 import type { AgentName, Agents } from '../../ports/agents.ts';
 import { agentOfCertificate } from './client-certificate.ts';
 import { readProxyAuthorization } from './proxy-authorization.ts';
+import type { UnprovenConnections } from './unproven-connections.ts';
 
 /** What the certificate of a connection says; it is looked at once, but its time runs on. */
 type Certified =
@@ -15,6 +16,7 @@ type Certified =
 
 export interface IdentifyOptions {
   readonly agents: Agents;
+  readonly unproven: Pick<UnprovenConnections, 'proven'>;
   readonly now: () => number;
 }
 
@@ -23,7 +25,7 @@ export interface IdentifyOptions {
  * before is that one's from there on; a tunnel stays with the agent that opened it. Throws AppError `identity_missing`, `identity_invalid`,
  * `bad_request` or `overloaded`.
  */
-export function createIdentify({ agents, now }: IdentifyOptions): (incoming: IncomingMessage) => AgentService {
+export function createIdentify({ agents, unproven, now }: IdentifyOptions): (incoming: IncomingMessage) => AgentService {
   const certifiedOf = new WeakMap<Socket, Certified>();
   const keptFor = new WeakMap<Socket, { readonly service: AgentService; readonly letGo: () => void }>();
 
@@ -57,6 +59,7 @@ export function createIdentify({ agents, now }: IdentifyOptions): (incoming: Inc
       token: readProxyAuthorization(rawHeaders),
       certified: certified(socket),
       from: socket.remoteAddress ?? '',
+      onProven: () => unproven.proven(socket),
     });
     keep(socket, service);
     return service;

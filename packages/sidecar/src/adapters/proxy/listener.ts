@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { listening } from '@leasehold/runtime';
 import type { LeafIssuer } from '../../ports/leaf-issuer.ts';
 import { type ConnectTunnelOptions, serveConnect } from './connect-tunnel.ts';
@@ -29,6 +30,8 @@ export interface ProxyOptions
   readonly port: number;
   readonly issuer: LeafIssuer;
   readonly onTlsRejected: TlsTerminatorOptions['onRejected'];
+  /** Looks at each connection that comes in; it may destroy it. */
+  readonly onAccepted?: ((socket: Socket) => void) | undefined;
   /** Takes redirected connections too. */
   readonly redirect?: Pick<RedirectListenerOptions, 'ports' | 'service' | 'isOurs'> | undefined;
 }
@@ -53,6 +56,10 @@ export async function startProxy(options: ProxyOptions, ended: AbortSignal): Pro
   const settled = { ...defaults, ...options };
   const connections = createHttpConnections(settled);
   connections.server.maxConnections = settled.maxConnections;
+  connections.server.on('connection', (socket) => {
+    // What is served inside of a connection came in with it.
+    if (connections.inboundOf(socket).kind === 'open') options.onAccepted?.(socket);
+  });
   const contextFor = createLeafContexts({ issuer: options.issuer, maxHosts: settled.maxLeafHosts, now: Date.now });
   const acceptH2 = createH2Connections(settled).accept;
   const endTls = createTlsTerminator({ ...settled, contextFor, accept: connections.accept, acceptH2, onRejected: options.onTlsRejected });

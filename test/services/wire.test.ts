@@ -2,6 +2,7 @@ import { checkEnvironment, checkInjection, checkPlaceholder, parseDestination, t
 import { type FilledTemplate, fillTemplate, listServices, type ServiceTemplate } from '@leasehold/services';
 import { describe, expect, test } from 'vitest';
 import { inject, prepareInjection } from '../../packages/sidecar/src/domain/inject.ts';
+import { replaceInBody } from '../../packages/sidecar/src/domain/replace-in-body.ts';
 import { route } from '../../packages/sidecar/src/domain/route.ts';
 import { compileRoutes } from '../../packages/sidecar/src/domain/route-table.ts';
 import { isStripped } from '../../packages/sidecar/src/domain/strip.ts';
@@ -53,7 +54,11 @@ describe('the value lands where the documentation of the provider says', () => {
     const routed = route(compileRoutes([credential]), { ...target, scheme }, { rawHeaders: [], path: pathname + search });
     expect(routed).toMatchObject({ kind: 'matched' });
     if (key === 'body') {
-      expect(credential.injection).toEqual({ kind: 'placeholder', in: ['body'] });
+      const { placeholder } = prepareInjection(credential, value, btoa);
+      if (placeholder === undefined) throw new Error('nothing is replaced');
+      expect(credential.destinations.map(({ body }) => body)).toEqual(['json']);
+      const body = Buffer.from(JSON.stringify({ key: credential.placeholder, message: {} }));
+      expect(JSON.parse(replaceInBody('json', body, placeholder).toString())).toEqual({ key: value, message: {} });
       return;
     }
     const prepared = prepareInjection(credential, value, btoa);

@@ -31,9 +31,14 @@ function judgeHost({ authority, requests, outcomes }: SeenCalls['hosts'][number]
   const isPolicy = failed.every(([outcome]) => isErrorCode(outcome) && exitCodeOf[outcome] === 3);
   const listed = failed.map(([outcome, count]) => `${count} × ${outcome}`).join(', ');
   const advice = isPolicy
-    ? `An operator sees why with: leasehold explain GET ${authority}`
+    ? `An operator sees why with: ${whyCommand(authority)}`
     : 'The sidecar’s log says more: --log-file FILE --log-level debug';
   return bad('calls', `${calls}, not all of them went well (${listed})`, advice, isPolicy ? 3 : 1);
+}
+
+/** A base URL that led nowhere is known by its first part, which is no URL. */
+function whyCommand(authority: string): string {
+  return authority.includes('://') ? `leasehold explain GET ${authority}/` : 'leasehold grant list';
 }
 
 function judgeRejection({ host, count }: SeenCalls['rejections'][number]): Finding {

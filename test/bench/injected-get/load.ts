@@ -10,9 +10,18 @@ export interface Burst {
 }
 
 /** 64 keep-alive connections as fast as they go, with wrk, and what that costs the process `pid`. Throws when anything but 200 came. */
-export async function burst(url: string, pid: number, seconds: number, core: number): Promise<Burst> {
+export async function burst(url: string, pid: number, seconds: number, core: number, headers: readonly string[] = []): Promise<Burst> {
   const before = await cpuTicks(pid);
-  const output = await run('taskset', ['-c', String(core), 'wrk', '-t1', '-c64', `-d${seconds}s`, url]);
+  const output = await run('taskset', [
+    '-c',
+    String(core),
+    'wrk',
+    '-t1',
+    '-c64',
+    `-d${seconds}s`,
+    ...headers.flatMap((header) => ['-H', header]),
+    url,
+  ]);
   const ticks = (await cpuTicks(pid)) - before;
   const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0);
   if (requests === 0 || /Non-2xx|Socket errors/.test(output)) throw new Error(`the load met errors:\n${output}`);
@@ -21,7 +30,7 @@ export async function burst(url: string, pid: number, seconds: number, core: num
 }
 
 /** utime and stime: proc(5), /proc/pid/stat. */
-async function cpuTicks(pid: number): Promise<number> {
+export async function cpuTicks(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return Number(fields[11]) + Number(fields[12]);

@@ -67,6 +67,8 @@ export async function startReference(
   ports: { plain: number; tls: number },
   value: string,
   caPem: string,
+  /** Ends TLS here too, with the upstream's certificate. */
+  tlsPort?: number,
 ) {
   await writeFile(join(dir, 'ca.crt'), caPem);
   return start(
@@ -78,6 +80,7 @@ export async function startReference(
     upstream tls { server 127.0.0.1:${ports.tls}; keepalive 64; keepalive_requests 100000000; }
     server {
       listen 127.0.0.1:${port};
+      ${tlsPort === undefined ? '' : `listen 127.0.0.1:${tlsPort} ssl; ssl_certificate ${dir}/upstream.crt; ssl_certificate_key ${dir}/upstream.key;`}
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Authorization "Bearer ${value}";

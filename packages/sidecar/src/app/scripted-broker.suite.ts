@@ -11,7 +11,8 @@ import { createStanding, type Standing } from './standing.ts';
 
 /** A broker that does what the test tells it, a clock that can sleep and be stepped, and the sidecar's side around them. */
 export interface Rig {
-  readonly clock: Clock & { sleep(ms: number): void; stepWall(ms: number): void };
+  /** `stall`: time passes, and no timer runs (SIGSTOP, a busy event loop). `sleep`: the monotonic clock stands still, too. */
+  readonly clock: Clock & { stall(ms: number): void; sleep(ms: number): void; stepWall(ms: number): void };
   readonly standing: Standing;
   readonly leases: LeaseCache;
   readonly follower: RevocationFollower;
@@ -73,10 +74,14 @@ export async function settle(): Promise<void> {
 
 export function createRig(changes: Partial<LeaseCacheOptions> = {}): Rig {
   let slept = 0;
+  let stalled = 0;
   let stepped = 0;
   const startedAt = Date.now();
   const clock = {
-    now: () => ({ monoMs: Date.now() - startedAt, wallMs: Date.now() + slept + stepped }),
+    now: () => ({ monoMs: Date.now() - startedAt + stalled, wallMs: Date.now() + stalled + slept + stepped }),
+    stall: (ms: number) => {
+      stalled += ms;
+    },
     sleep: (ms: number) => {
       slept += ms;
     },

@@ -116,6 +116,8 @@ export function createRouteRefresh({
 
   return {
     want(subscriber) {
+      // A neighbour's look-up may have brought them: what changes later is told to all alike.
+      if (subscriber.hasRoutes) return;
       enqueue(subscriber);
       start();
     },

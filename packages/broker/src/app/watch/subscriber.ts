@@ -15,6 +15,8 @@ export interface Subscriber {
   greet(hello: HelloMessage): void;
   /** Sends one event; those that the stream had already are passed over. */
   deliver(message: RevokedMessage): void;
+  /** Sent, or kept for the next round. */
+  readonly hasRoutes: boolean;
   /** Keeps routes until a round sends them. False when the sidecar has just these. */
   stage(message: RoutesMessage, text: string): boolean;
   ping(id: number): void;
@@ -82,6 +84,9 @@ export function createSubscriber({
     },
     get appliedSeq() {
       return appliedSeq;
+    },
+    get hasRoutes() {
+      return routes.latest !== undefined;
     },
     greet(hello) {
       sentSeq = hello.cursorSeq;

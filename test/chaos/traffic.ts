@@ -28,7 +28,7 @@ export interface TrafficOptions {
 
 const tickMs = 10;
 /** More would only drown a machine that is behind: what is held back is counted. */
-const maxUnanswered = 64;
+const maxUnanswered = 24;
 /** Between two tries of somebody who waits for service. */
 const probeMs = 50;
 

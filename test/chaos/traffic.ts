@@ -55,6 +55,7 @@ export function startTraffic({ credentials, ways, ratePerS, random }: TrafficOpt
         response.resume();
         resolve(resultOf(response));
       });
+      outgoing.on('timeout', () => outgoing.destroy());
       outgoing.on('error', (error) => resolve(error.message));
       outgoing.end();
     });

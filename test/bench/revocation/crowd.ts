@@ -194,3 +194,6 @@ process.on('message', (ask: CrowdAsk) => {
     process.exit(1);
   });
 });
+
+// Nobody is left to tell.
+process.on('disconnect', () => process.exit());

@@ -51,7 +51,9 @@ async function measure(sidecars: number): Promise<void> {
       await admin.putGrant(tenant, { agent: `agent-${n}`, credential });
     }
     const rssBefore = await broker.rssMb();
+    const joinBegan = performance.now();
     await crowds.join({ target, caPem, tokens, credentialId });
+    console.error(`${sidecars} sidecars: joined in ${((performance.now() - joinBegan) / 1_000).toFixed(1)} s`);
     const rssKb = ((await broker.rssMb()) - rssBefore) * 1_024;
 
     const latencies: number[] = [];

@@ -10,14 +10,14 @@ export interface PlaceholderIndex {
   readonly shortest: number;
 }
 
-/** A shorter one is no name: it may be anybody's dummy. */
+/** A shorter one is no name, nor is one of several words: it may be anybody's dummy. */
 const leastCharacters = 16;
 
 export function indexPlaceholders(routes: readonly Route[]): PlaceholderIndex | undefined {
   const owners = new Map<string, Set<string>>();
   let shortest = Number.POSITIVE_INFINITY;
   for (const { placeholder = '', injection, credentialId } of routes) {
-    if (placeholder.length < leastCharacters) continue;
+    if (placeholder.length < leastCharacters || placeholder.includes(' ')) continue;
     const segment = injection.kind === 'path' ? [injection.template.replace('{value}', () => placeholder)] : [];
     for (const word of [placeholder, ...segment]) owners.set(word, (owners.get(word) ?? new Set()).add(credentialId));
     shortest = Math.min(shortest, placeholder.length);
@@ -43,11 +43,11 @@ export function namedBy({ owners, shortest }: PlaceholderIndex, { rawHeaders, pa
   };
   for (let index = 1; index < rawHeaders.length; index += 2) {
     const text = rawHeaders[index] ?? '';
-    // Most headers end here.
-    if (text.length < shortest || !mayCarryCredential((rawHeaders[index - 1] ?? '').toLowerCase().replaceAll('_', '-'))) continue;
-    look(text);
-    look(text.slice(text.lastIndexOf(' ') + 1));
-    for (const part of readBasic(text)?.split(':') ?? []) look(part);
+    if (text.length < shortest) continue;
+    const word = text.slice(text.lastIndexOf(' ') + 1);
+    // The value first: nearly every header ends there, and its name need not be read.
+    const words = word.length >= shortest && owners.has(word) ? [word] : (readBasic(text)?.split(':') ?? []);
+    if (words.length > 0 && mayCarryCredential((rawHeaders[index - 1] ?? '').toLowerCase().replaceAll('_', '-'))) words.forEach(look);
   }
   if (path.length > shortest) lookInPath(path, shortest, look);
   return named === undefined ? [] : [...named];

@@ -43,7 +43,7 @@ export async function startUpstream(dir: string, core: number, ports: { plain: n
   await writeFile(join(dir, 'upstream.crt'), identity.certPem);
   await writeFile(join(dir, 'upstream.key'), identity.keyPem, { mode: 0o600 });
   for (const [name, body] of Object.entries(bodies)) await writeFile(join(dir, 'www', 'files', name), body);
-  return start(
+  return startNginx(
     dir,
     'upstream',
     core,
@@ -71,7 +71,7 @@ export async function startReference(
   tlsPort?: number,
 ) {
   await writeFile(join(dir, 'ca.crt'), caPem);
-  return start(
+  return startNginx(
     dir,
     'reference',
     core,
@@ -95,7 +95,8 @@ export async function startReference(
   );
 }
 
-async function start(dir: string, name: string, core: number, port: number, servers: string): Promise<Nginx> {
+/** One worker, pinned to a core, with these servers. */
+export async function startNginx(dir: string, name: string, core: number, port: number, servers: string): Promise<Nginx> {
   const conf = join(dir, `${name}.conf`);
   await writeFile(
     conf,

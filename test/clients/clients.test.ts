@@ -48,7 +48,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.allSettled(started.values());
   await stage?.close();
-  if (isWhole && results.length === planned.length && process.env.LEASEHOLD_WRITE_RESULTS === '1') await writeResults(results);
+  if (process.env.LEASEHOLD_WRITE_RESULTS !== '1') return;
+  if (!isWhole || results.length !== planned.length) throw new Error('The results are not written: this run left clients out.');
+  await writeResults(results);
 });
 
 describe.each(planned.map((plan, index) => ({ ...plan, name: plan.client.name, index })))(

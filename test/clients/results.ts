@@ -14,8 +14,8 @@ export interface Result {
   readonly way: Way;
   /** All three promises were kept. */
   readonly isKept: boolean;
-  /** What the client shows of a refusal. */
-  readonly refusal: string;
+  /** What the client tells its program of a refusal: the code of the error, no more than the status, or not even that. */
+  readonly refusal: 'code' | 'status' | 'nothing';
 }
 
 export function resultOf(client: Client, version: string, way: Way, trial: Trial, verdict: Verdict): Result {
@@ -28,10 +28,10 @@ export function resultOf(client: Client, version: string, way: Way, trial: Trial
   };
 }
 
-function refusalIn({ refused }: Trial): string {
-  const code = refused?.code ?? /\b(no_grant|no_route)\b/.exec(refused?.error ?? '')?.[0] ?? '';
-  if (code !== '') return `403 ${code}`;
-  return refused?.status === 403 || /\b403\b/.test(refused?.error ?? '') ? '403' : 'an error';
+function refusalIn({ refused, traces }: Trial): Result['refusal'] {
+  const words = `${refused?.status} ${refused?.error} ${traces}`;
+  if ((refused?.code ?? '') !== '' || /\bno_(?:grant|route)\b/.test(words)) return 'code';
+  return /\b403\b|Forbidden|PERMISSION_DENIED/.test(words) ? 'status' : 'nothing';
 }
 
 export async function readResults(): Promise<readonly Result[]> {

@@ -4,7 +4,10 @@ import type { Result } from './results.ts';
 const ways: readonly Way[] = ['A', 'B', 'C'];
 const head = ['client', 'speaks', ...ways, 'note'];
 
-/** The README's table. A tick stands for all three promises; a dash for a way that the client does not have. */
+/**
+ * The README's table. A tick stands for all three promises, and the word after it for what the client tells its program of a refusal; a dash
+ * stands for a way that the client does not have.
+ */
 export function tableOf(clients: readonly Client[], results: readonly Result[]): string {
   const rows = clients.map((client) => {
     const own = results.filter((result) => result.client === client.name);
@@ -18,5 +21,6 @@ function cellOf(results: readonly Result[], client: Client, way: Way): string {
   if (!client.ways.includes(way)) return '–';
   const result = results.find((each) => each.way === way);
   if (result === undefined) return 'not yet';
-  return result.isKept ? '✓' : '✗';
+  if (!result.isKept) return '✗';
+  return result.refusal === 'nothing' ? '✓' : `✓ ${result.refusal}`;
 }

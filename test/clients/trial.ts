@@ -5,7 +5,7 @@ import type { Fact } from './run-client.ts';
 import { runClient } from './run-client.ts';
 import type { Runtime } from './runtimes.ts';
 import type { Stage } from './stage.ts';
-import { proofFor } from './vendors/account.ts';
+import { type Account, proofFor } from './vendors/account.ts';
 import type { Visit } from './vendors/guest-book.ts';
 
 /** What one client did by one way. */
@@ -43,10 +43,11 @@ export async function tryClient({ client, way, runtime, programsDir, stage, time
   const revoked = Promise.all([book.begun, client.readsWhole === true ? undefined : receiving.promise]).then(() =>
     isOver ? undefined : loan.revoke(),
   );
+  const env = { ...stage.block, ...loan.environment, GRANTED_URL: loan.grantedUrl, UNGRANTED_URL: loan.ungrantedUrl };
   const { facts, traces, isLate } = await runClient({
     command: runtime.command(client.program),
     cwd: programsDir,
-    env: { ...stage.block, ...loan.environment, GRANTED_URL: loan.grantedUrl, UNGRANTED_URL: loan.ungrantedUrl },
+    env,
     home: join(stage.dir, 'homes', `${client.name} ${way}`.replace(/[^A-Za-z0-9]+/g, '-')),
     timeoutMs,
     onFact: ({ step }) => {
@@ -67,12 +68,14 @@ export async function tryClient({ client, way, runtime, programsDir, stage, time
     // The vendor hears of it over its own connection, a little later.
     isClosedAtVendor: await eventually(async () => book.isClosed(), Boolean).catch(() => false),
     sawProof: traces.includes(proofFor(account)),
-    sawSecret: spellingsOf(account.value).some((text) => traces.includes(text)),
+    sawSecret: spellingsOf(account).some((text) => `${JSON.stringify(env)} ${traces}`.includes(text)),
     isLate,
     traces,
   };
 }
 
-function spellingsOf(value: string): readonly string[] {
-  return [value, Buffer.from(value).toString('base64').replace(/=+$/, ''), Buffer.from(value).toString('hex')];
+/** Bare, encoded, and as the vendor was sent it. */
+function spellingsOf({ value, header }: Account): readonly string[] {
+  const sent = header.text.split(' ').at(-1) ?? '';
+  return [value, sent, Buffer.from(value).toString('base64').replace(/=+$/, ''), Buffer.from(value).toString('hex')];
 }

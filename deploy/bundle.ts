@@ -29,7 +29,7 @@ for (const [name, input] of Object.entries(programs)) {
     platform: 'node',
     plugins: [templates],
     logLevel: 'warn',
-    // pino's worker transports and prom-client's cluster mode are not used; both are reached by lazy requires that stay unresolved.
+    // pino's worker transports and prom-client's questions to cluster workers are not used (we ask them ourselves); both are reached by lazy requires that stay unresolved.
     external: [/^node:/],
   });
   const { output } = await bundle.write({

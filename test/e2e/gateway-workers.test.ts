@@ -71,12 +71,14 @@ test('a worker that is killed is started again, and the other one serves meanwhi
   await eventually(
     () => metric('leasehold_sidecar_workers'),
     (workers) => workers === 2,
+    // As long as a program may take to start on a machine that has other things to do.
+    60_000,
   );
   const after = workerPids();
   expect(after).toContain(survivor);
   expect(after).not.toContain(victim);
   expect(new Set(await Promise.all(Array.from({ length: 10 }, () => statusOf(alice))))).toEqual(new Set([200]));
-});
+}, 90_000);
 
 test('a revocation reaches what every worker holds', async () => {
   await stack.ok(['grant', 'revoke', '--agent', 'alice', '--credential', 'api', '--yes', '--wait']);

@@ -32,10 +32,10 @@ export async function grant(stack: DevStack, credential: string, ...extra: reado
 }
 
 /**
- * Waits for something that the product brings about by push, such as a route that reaches the sidecar. Throws after 10 s with what was seen last.
+ * Waits for something that the product brings about by push, such as a route that reaches the sidecar. Throws after `withinMs` with what was seen last.
  */
-export async function eventually<T>(look: () => Promise<T>, isThere: (seen: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 10_000;
+export async function eventually<T>(look: () => Promise<T>, isThere: (seen: T) => boolean, withinMs = 10_000): Promise<T> {
+  const deadline = performance.now() + withinMs;
   let seen = await look();
   while (!isThere(seen)) {
     if (performance.now() > deadline) throw new Error(`did not come about; seen last: ${JSON.stringify(seen)?.slice(0, 500)}`);

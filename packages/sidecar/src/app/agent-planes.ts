@@ -173,7 +173,7 @@ export function createAgentPlanes(options: AgentPlanesOptions): AgentPlanes {
   };
 }
 
-/** A proof that says two things says the same twice, or nothing. */
+/** INV-14: who an agent is was said by the broker. A proof that says two things says the same twice, or nothing. */
 function mustAgree({ agent, hash: known }: Kept, { certified }: IdentityProof, hash: string | undefined): void {
   const isNamed = certified === undefined || (certified.tenant === agent.tenantName && certified.agent === agent.agentName);
   if (!isNamed || (hash !== undefined && hash !== known)) throw identityInvalid();

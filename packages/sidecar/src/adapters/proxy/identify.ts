@@ -42,7 +42,8 @@ export function createIdentify({ agents, unproven, now }: IdentifyOptions): (inc
 
   function keep(socket: Socket, service: AgentService): void {
     const before = keptFor.get(socket);
-    if (before?.service === service) return;
+    // Of a connection that is gone nobody would say that it is.
+    if (before?.service === service || socket.destroyed) return;
     // Nothing to cut: what comes next on this connection is judged by its own proof.
     const letGo = service.keep(() => undefined);
     if (letGo === undefined)

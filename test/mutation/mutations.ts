@@ -12,7 +12,7 @@ const broker = 'packages/broker/src';
 const sidecar = 'packages/sidecar/src';
 const model = 'test/model/promise.test.ts';
 
-/** Each breaks one link of the chain from the commit of a revocation to the wire (INV-2 to INV-7). */
+/** Each breaks one link of the chain from the commit of a revocation to the wire (INV-2 to INV-7), or the judgement of a tunnel (INV-2, INV-8). */
 export const mutations: readonly Mutation[] = [
   {
     name: 'a late answer is kept though a revocation overtook it (no tombstone)',
@@ -126,5 +126,26 @@ export const mutations: readonly Mutation[] = [
     find: "revocations: [{ scope: subject, ids: [row.id], reason: 'killed' }],",
     replace: 'revocations: [],',
     tests: [`${broker}/app/cascade.test.ts`],
+  },
+  {
+    name: 'tunnel: TLS that was made for another name is served as if it were made for this one',
+    file: `${sidecar}/adapters/proxy/tls-terminator.ts`,
+    find: "if (typeof servername !== 'string' || canonicalHost(servername) === authority.host) return",
+    replace: 'if (servername !== null) return',
+    tests: ['test/data-path/tls-inside.test.ts'],
+  },
+  {
+    name: 'tunnel: a request inside may name another authority',
+    file: `${sidecar}/adapters/proxy/agent-request.ts`,
+    find: 'if (settled.host !== said.host || settled.port !== said.port || settled.scheme !== said.scheme)',
+    replace: 'if (settled.port !== said.port)',
+    tests: ['test/data-path/inbound.test.ts'],
+  },
+  {
+    name: 'tunnel: a host that a route names is passed blind at another port',
+    file: `${sidecar}/domain/judge-tunnel.ts`,
+    find: "if (candidates.length === 0 && unmatched !== 'refuse') {",
+    replace: "if (unmatched !== 'refuse') {",
+    tests: [`${sidecar}/domain/judge-tunnel.test.ts`],
   },
 ];

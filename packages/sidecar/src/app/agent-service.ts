@@ -26,7 +26,7 @@ export function createAgentService({ routes, unmatched, kept, ...options }: Agen
       return judged.kind === 'refused' ? { kind: 'refused', error: toError(judged) } : judged;
     },
     recordTunnel: (target, outcome, httpStatus) => {
-      const authority = formatAuthority({ scheme: 'https', ...target });
+      const authority = formatAuthority({ scheme: target.port === 80 ? 'http' : 'https', ...target });
       metrics.exchanged(outcome);
       useLog.record({ credentialId: '', leaseId: '', method: 'CONNECT', authority, path: '', outcome, httpStatus });
     },

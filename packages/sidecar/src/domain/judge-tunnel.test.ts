@@ -70,9 +70,9 @@ describe('with --unmatched=tunnel', () => {
   });
 
   test.each([
-    ['on a port that it is not bound to', 'api.example.com', 8443],
+    ['on a port that it is not bound to', 'plain.example', 443],
     ['by a pattern, on another port', 'a.wild.example', 443],
-    ['while its credential is suspended', 'paused.example', 22],
+    ['while its credential is suspended, on any other port', 'paused.example', 8443],
   ])('a host that a route names is never blind: %s', (_, host, port) => {
     expect(outcome(host, port, tunnel)).toBe('no_route');
   });

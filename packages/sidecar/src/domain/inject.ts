@@ -52,7 +52,8 @@ function withHeader(name: string, value: string): PreparedInjection {
 
 /**
  * The head that goes out: the agent's own without what `strip` removes (duplicates and letter case included, what `Connection` nominates too),
- * then ours. Exactly one value goes out (INV-9); where a placeholder is replaced, ours goes where that stood, and without one nothing of ours goes. The framing (content-length, expect) is not in it: the caller writes that from what was parsed.
+ * then ours. Exactly one value goes out (INV-9); where a placeholder is replaced, ours goes where that stood, and without one nothing of ours goes.
+ * The framing (content-length, expect) is not in it: the caller writes that from what was parsed.
  * Throws AppError `bad_request` for an `Expect` that nobody knows, or a placeholder in too many places.
  */
 export function inject(headers: RawHeaders, path: string, prepared: PreparedInjection, authority: string): Injected {

@@ -19,8 +19,16 @@ export interface AgentConnectionFlags {
   readonly agentTokenFile?: string;
 }
 
-/** Flags go before variables, both before a state directory. Throws AppError `invalid_argument` that names what is missing, or `broker_unreachable`. */
+/**
+ * A state directory that is named goes before variables, flags that name a broker go before both, and a state directory that nobody names comes last.
+ * Throws AppError `invalid_argument` that names what is missing or contradicts, or `broker_unreachable`.
+ */
 export async function findBroker(flags: AgentConnectionFlags, env: NodeJS.ProcessEnv): Promise<AgentConnection> {
+  if (flags.dir !== undefined) {
+    if ((flags.broker ?? flags.brokerCaFile ?? flags.brokerServerName ?? flags.agentTokenFile) !== undefined)
+      throw new AppError('invalid_argument', '--dir names a broker, and so do --broker and its like.\nGive one or the other.');
+    return ofStateDirectory(stateDirectory(flags.dir, env));
+  }
   const wanted = {
     '--broker (LEASEHOLD_BROKER)': flags.broker ?? given(env.LEASEHOLD_BROKER),
     '--broker-ca-file (LEASEHOLD_BROKER_CA_FILE)': flags.brokerCaFile ?? given(env.LEASEHOLD_BROKER_CA_FILE),
@@ -35,7 +43,7 @@ export async function findBroker(flags: AgentConnectionFlags, env: NodeJS.Proces
       'invalid_argument',
       `To reach a broker, ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing.\nGive all three, or none and a state directory (--dir).`,
     );
-  return ofStateDirectory(stateDirectory(flags.dir, env));
+  return ofStateDirectory(stateDirectory(undefined, env));
 }
 
 async function ofStateDirectory(dir: string): Promise<AgentConnection> {

@@ -1,7 +1,7 @@
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AgentTrust, agentEnvironment } from '@leasehold/core';
+import { type AgentTrust, AppError, agentEnvironment } from '@leasehold/core';
 import { type ChildProgram, startProgram } from '../dev/child-program.ts';
 import type { AgentConnection } from './find-broker.ts';
 import { javaTrustStore } from './java-trust-store.ts';
@@ -37,8 +37,8 @@ export interface OwnSidecarOptions {
  * does. Throws its AppError when it does not start.
  */
 export async function startOwnSidecar({ connection, logFile, logLevel, env, isTallying = false }: OwnSidecarOptions): Promise<OwnSidecar> {
+  const log = logFile === undefined ? undefined : await openLog(logFile);
   const dir = await mkdtemp(join(tmpdir(), 'leasehold-run-'));
-  const log = logFile === undefined ? undefined : await open(logFile, 'a', 0o600);
   let program: ChildProgram | undefined;
   const stop = async () => {
     await program?.stop();
@@ -68,6 +68,14 @@ export async function startOwnSidecar({ connection, logFile, logLevel, env, isTa
     await stop();
     throw thrown;
   }
+}
+
+async function openLog(path: string): Promise<FileHandle> {
+  return open(path, 'a', 0o600).catch((cause: NodeJS.ErrnoException) => {
+    throw new AppError('invalid_argument', `The log file ${path} can’t be written (${cause.code}).\nName another with --log-file.`, {
+      cause,
+    });
+  });
 }
 
 async function trustIn(dir: string, certificateFile: string | undefined, bundleFile: string | undefined): Promise<AgentTrust | undefined> {

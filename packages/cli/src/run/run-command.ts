@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { constants } from 'node:os';
 import type { SignalRelay } from './signal-relay.ts';
 
@@ -23,11 +22,12 @@ export async function runCommand([file = '', ...args]: readonly string[], option
   const { env, relay, output, onStarted } = options;
   const child = spawn(file, args, { env, stdio: ['inherit', output, 'inherit'] });
   const stopRelaying = relay.to((signal) => child.kill(signal));
+  const ended = Promise.withResolvers<CommandEnd>();
+  child.once('error', ended.reject);
+  child.once('close', (code, signal) => ended.resolve({ code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) }));
   try {
-    const started = child.pid;
-    if (started !== undefined) onStarted?.(started);
-    const [code, signal]: [number | null, NodeJS.Signals | null] = await once(child, 'close').then(([c, s]) => [c, s]);
-    return { code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) };
+    if (child.pid !== undefined) onStarted?.(child.pid);
+    return await ended.promise;
   } catch (thrown) {
     return notStarted(thrown);
   } finally {

@@ -13,10 +13,7 @@ const ofTerminal: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT']);
 
 export function createSignalRelay(from: NodeJS.EventEmitter, hasTerminal: boolean): SignalRelay {
   const receivers = new Set<(signal: NodeJS.Signals) => void>();
-  let tellFirst: (signal: NodeJS.Signals) => void;
-  const first = new Promise<NodeJS.Signals>((resolve) => {
-    tellFirst = resolve;
-  });
+  const { promise: first, resolve: tellFirst } = Promise.withResolvers<NodeJS.Signals>();
   const listeners = relayed.map((signal) => {
     const listener = () => {
       tellFirst(signal);

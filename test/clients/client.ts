@@ -32,8 +32,6 @@ export interface Client {
   readonly ways: readonly Way[];
   /** The service that an SDK is made for: its template says what goes where, and what the SDK finds in its environment. */
   readonly service?: Service;
-  /** It sends CONNECT for an `http://` URL too, and speaks plain HTTP inside. */
-  readonly alwaysTunnels?: true;
   /** It reads answers whole, so that it can't tell when the first piece has come. */
   readonly readsWhole?: true;
   /** It tells its program nothing of a refusal but that there was one. */

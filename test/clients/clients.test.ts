@@ -69,16 +69,16 @@ describe.each(planned.map((plan, index) => ({ ...plan, name: plan.client.name, i
     }, 3 * trialMs);
 
     test('gets through without a key: the vendor sees the right credential, and the client never does', () => {
-      expect(verdict.getsThrough, trial.traces).toEqual([]);
+      expect(verdict.getsThrough, trial.printed).toEqual([]);
     });
 
     test('is refused without the grant, and nothing is forwarded', () => {
-      expect(verdict.isRefused, trial.traces).toEqual([]);
+      expect(verdict.isRefused, trial.printed).toEqual([]);
       expect(stage.ungranted.visits).toEqual([]);
     });
 
     test('is cut by a revocation while an answer streams, at both ends', () => {
-      expect(verdict.isCut, trial.traces).toEqual([]);
+      expect(verdict.isCut, trial.printed).toEqual([]);
     });
   },
 );

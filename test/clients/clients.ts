@@ -1,15 +1,16 @@
 import type { Client, Way } from './client.ts';
 
 const flagged = 'with `NODE_USE_ENV_PROXY=1`, which the block sets';
+const flaggedTunnel = `${flagged}; opens a tunnel for \`http://\` too`;
 const allWays: readonly Way[] = ['A', 'B', 'C'];
 
 /** Every client of the matrix, in the order of the table. */
 export const clients: readonly Client[] = [
   { name: 'Node 20 fetch', runtime: 'node20', program: ['node-fetch.mjs'], ways: ['C'], note: 'knows no proxy variable' },
   { name: 'Node 20 http', runtime: 'node20', program: ['node-http.mjs'], ways: ['C'], note: 'knows no proxy variable' },
-  { name: 'Node 22 fetch', runtime: 'node22', program: ['node-fetch.mjs'], ways: allWays, alwaysTunnels: true, note: flagged },
+  { name: 'Node 22 fetch', runtime: 'node22', program: ['node-fetch.mjs'], ways: allWays, note: flaggedTunnel },
   { name: 'Node 22 http', runtime: 'node22', program: ['node-http.mjs'], ways: allWays, note: flagged },
-  { name: 'Node 24 fetch', runtime: 'node24', program: ['node-fetch.mjs'], ways: allWays, alwaysTunnels: true, note: flagged },
+  { name: 'Node 24 fetch', runtime: 'node24', program: ['node-fetch.mjs'], ways: allWays, note: flaggedTunnel },
   { name: 'Node 24 http', runtime: 'node24', program: ['node-http.mjs'], ways: allWays, note: flagged },
   { name: 'Node 26 fetch', runtime: 'node26', program: ['node-fetch.mjs'], ways: allWays, note: flagged },
   { name: 'Node 26 http', runtime: 'node26', program: ['node-http.mjs'], ways: allWays, note: flagged },
@@ -76,8 +77,7 @@ export const clients: readonly Client[] = [
     program: ['googleapis-drive.mjs'],
     ways: ['A', 'B'],
     service: { template: 'google-cloud', hosts: ['www.googleapis.com'] },
-    alwaysTunnels: true,
-    note: 'its root URL takes no path',
+    note: 'opens a tunnel for `http://` too; its root URL takes no path',
   },
   {
     name: '@aws-sdk (Bedrock)',
@@ -135,8 +135,7 @@ export const clients: readonly Client[] = [
     program: ['web-socket.mjs'],
     ways: allWays,
     hidesRefusals: true,
-    alwaysTunnels: true,
-    note: flagged,
+    note: flaggedTunnel,
   },
   {
     name: 'Node 26 WebSocket',
@@ -145,8 +144,7 @@ export const clients: readonly Client[] = [
     program: ['web-socket.mjs'],
     ways: allWays,
     hidesRefusals: true,
-    alwaysTunnels: true,
-    note: flagged,
+    note: flaggedTunnel,
   },
   {
     name: 'Bun WebSocket',
@@ -165,7 +163,7 @@ export const clients: readonly Client[] = [
     carriedBy: 'websockets',
     program: ['python/with_websockets.py'],
     ways: allWays,
-    alwaysTunnels: true,
+    note: 'opens a tunnel for `ws://` too',
   },
   { name: '@grpc/grpc-js', speaks: 'gRPC', runtime: 'node26', carriedBy: '@grpc/grpc-js', program: ['grpc-js.mjs'], ways: ['B'] },
   { name: 'grpc-go', speaks: 'gRPC', runtime: 'go', carriedBy: 'google.golang.org/grpc', program: ['grpcgo'], ways: ['B'] },

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client, Way } from './client.ts';
 import type { Trial } from './trial.ts';
-import type { Verdict } from './verdict.ts';
+import { type Verdict, wordsOfRefusal } from './verdict.ts';
 
 /** What the last whole run showed; `write-table.ts` makes the README's table of it. */
 export const resultsFile: string = join(import.meta.dirname, 'results.json');
@@ -28,9 +28,9 @@ export function resultOf(client: Client, version: string, way: Way, trial: Trial
   };
 }
 
-function refusalIn({ refused, traces }: Trial): Result['refusal'] {
-  const words = `${refused?.status} ${refused?.error} ${traces}`;
-  if ((refused?.code ?? '') !== '' || /\bno_(?:grant|route)\b/.test(words)) return 'code';
+function refusalIn(trial: Trial): Result['refusal'] {
+  const words = wordsOfRefusal(trial);
+  if ((trial.refused?.code ?? '') !== '' || /\bno_(?:grant|route)\b/.test(words)) return 'code';
   return /\b403\b|Forbidden|PERMISSION_DENIED/.test(words) ? 'status' : 'nothing';
 }
 

@@ -16,8 +16,10 @@ export interface Fact {
 
 export interface ClientRun {
   readonly facts: readonly Fact[];
-  /** All that it printed, on either stream, and all that it left in its home folder. */
-  readonly traces: string;
+  /** On either stream. */
+  readonly printed: string;
+  /** All that it left in its home folder. */
+  readonly files: string;
   /** It was still there when its time was over. */
   readonly isLate: boolean;
 }
@@ -66,12 +68,22 @@ export async function runClient({ command, cwd, env, home, timeoutMs, onFact }: 
     clearTimeout(timer);
     killGroup(child.pid);
   }
-  return { facts, traces: printed + (await filesIn(home)), isLate };
+  return { facts, printed, files: await filesIn(home), isLate };
 }
 
+/** A line that says something else is no fact, and neither is one that was badly made: the step then counts as not done. */
 function factIn(line: string): Fact | undefined {
-  if (!line.startsWith('{"step":') && !line.startsWith('{"step": ')) return undefined;
-  return JSON.parse(line);
+  if (!isFact(line)) return undefined;
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Python puts a space after the colon. */
+export function isFact(line: string): boolean {
+  return /^\{"step": ?"/.test(line);
 }
 
 function killGroup(pid: number | undefined): void {

@@ -21,8 +21,8 @@ export interface Trial {
   readonly sawProof: boolean;
   readonly sawSecret: boolean;
   readonly isLate: boolean;
-  /** All that it printed. */
-  readonly traces: string;
+  /** On either stream. */
+  readonly printed: string;
 }
 
 export interface TrialOptions {
@@ -44,7 +44,7 @@ export async function tryClient({ client, way, runtime, programsDir, stage, time
     isOver ? undefined : loan.revoke(),
   );
   const env = { ...stage.block, ...loan.environment, GRANTED_URL: loan.grantedUrl, UNGRANTED_URL: loan.ungrantedUrl };
-  const { facts, traces, isLate } = await runClient({
+  const { facts, printed, files, isLate } = await runClient({
     command: runtime.command(client.program),
     cwd: programsDir,
     env,
@@ -67,10 +67,10 @@ export async function tryClient({ client, way, runtime, programsDir, stage, time
     visits: book.visits,
     // The vendor hears of it over its own connection, a little later.
     isClosedAtVendor: await eventually(async () => book.isClosed(), Boolean).catch(() => false),
-    sawProof: traces.includes(proofFor(account)),
-    sawSecret: spellingsOf(account).some((text) => `${JSON.stringify(env)} ${traces}`.includes(text)),
+    sawProof: printed.includes(proofFor(account)),
+    sawSecret: spellingsOf(account).some((text) => [JSON.stringify(env), printed, files].some((trace) => trace.includes(text))),
     isLate,
-    traces,
+    printed,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Client } from './client.ts';
-import type { Fact } from './run-client.ts';
+import { type Fact, isFact } from './run-client.ts';
 import type { Trial } from './trial.ts';
 
 /** What went wrong with each promise; nothing where it was kept. */
@@ -39,11 +39,17 @@ function succeeded(fact: Fact | undefined): boolean {
   return fact?.status === 200 || fact?.status === 101;
 }
 
-/** In the client's own words. Of a tunnel that was refused some say no more than that, and gRPC has a code of its own for 403. */
+/** Of a tunnel that was refused some say no more than that, and gRPC has a code of its own for 403. */
 const wordsForForbidden = /\b403\b|Forbidden|unsuccessful tunnel|ERR_TUNNEL_CONNECTION_FAILED|PERMISSION_DENIED|PermissionDenied/;
 
-function isForbidden({ refused, traces }: Trial): boolean {
-  return refused?.status === 403 || wordsForForbidden.test(`${refused?.error} ${traces}`);
+function isForbidden(trial: Trial): boolean {
+  return wordsForForbidden.test(wordsOfRefusal(trial));
+}
+
+/** What the client told its program of the refusal, or printed by itself. */
+export function wordsOfRefusal({ refused, printed }: Trial): string {
+  const byItself = printed.split('\n').filter((line) => !isFact(line));
+  return [refused?.status, refused?.code, refused?.error, refused?.saw, ...byItself].join('\n');
 }
 
 function problems(found: Readonly<Record<string, boolean>>): readonly string[] {

@@ -25,7 +25,10 @@ export async function openWorkshop(): Promise<Workshop> {
   const lock = await readFile(join(sources, 'package-lock.json'), 'utf8');
   const installed = await made('npm', [lock], async (dir) => {
     for (const file of ['package.json', 'package-lock.json']) await cp(join(sources, file), join(dir, file));
-    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: dir, env: plainEnvironment() });
+    await run('npm', ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: dir,
+      env: plainEnvironment(),
+    });
   }).catch((error: Error) => {
     npmProblem = `npm ci failed: ${error.message.trim().split('\n').at(-1)}`;
     return undefined;

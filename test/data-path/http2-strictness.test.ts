@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from './eventually.ts';
 import { answerTo, type H2Rig, startH2Rig } from './h2-rig.ts';
 import { revokedError, secretValue } from './rig.ts';
+import { parseAnswer } from './sockets.ts';
+import { openTunnel } from './tunnels.ts';
 
 let rig: H2Rig;
 let seen: (readonly string[])[];
@@ -172,6 +174,14 @@ describe('frames written by hand', () => {
     await eventually(() => rig.path.leases.held.size === 0);
     expect(seen.length).toBeLessThan(2_000);
   });
+});
+
+test('THREATS 10: HTTP/2 in the clear is not spoken inside a tunnel', async () => {
+  const tunnel = await openTunnel(rig.path.port, rig.authority);
+  tunnel.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])]));
+  const { received } = await tunnel.closed();
+  expect(received === '' || parseAnswer(received).status === 400).toBe(true);
+  expect(seen).toEqual([]);
 });
 
 test('a connection without a request is not kept', async () => {

@@ -71,6 +71,13 @@ describe('ours is the one value that goes out', () => {
     expect(headersOf(sent(bearer, agents)).cookie).toEqual(['a=1', 'b=2']);
   });
 
+  test('when it is among the subprotocols of a WebSocket, of which the others stay', () => {
+    const protocols = (value: string) => headersOf(sent(bearer, ['Sec-WebSocket-Protocol', value]))['sec-websocket-protocol'];
+    expect(protocols('realtime, OpenAI-insecure-api-key.mine , openai-beta.realtime-v1')).toEqual(['realtime, openai-beta.realtime-v1']);
+    expect(protocols('base64url.bearer.authorization.k8s.io.bWluZQ')).toBeUndefined();
+    expect(protocols('graphql-ws')).toEqual(['graphql-ws']);
+  });
+
   test('when the header that carries it has underscores', () => {
     const found = headersOf(sent({ kind: 'header', name: 'X_Key', template: '{value}' }, ['X-Key', 'a', 'x_key', 'b']));
     expect(found).toMatchObject({ x_key: [value] });

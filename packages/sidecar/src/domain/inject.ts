@@ -2,7 +2,7 @@ import { AppError, basicPair, type Route } from '@leasehold/core';
 import { encodeSegment, type PathSegment, pathSegment, withSegment } from './path-segment.ts';
 import { withParameter } from './query-parameter.ts';
 import { type PreparedPlaceholder, preparePlaceholder, startReplacing } from './replace-placeholder.ts';
-import { isStripped } from './strip.ts';
+import { isStripped, withoutCredentialProtocols } from './strip.ts';
 
 /** Flat, as node and undici have them: name, value, name, value, … */
 export type RawHeaders = readonly string[];
@@ -72,11 +72,17 @@ export function inject(headers: RawHeaders, path: string, prepared: PreparedInje
     if (nominated?.has(folded) === true) continue;
     const replaced = replacing?.header(folded, value);
     if (replaced !== undefined) out.push(name, replaced);
-    else if (!isStripped(folded) && folded !== header?.foldedName) out.push(name, value);
+    else if (isStripped(folded) || folded === header?.foldedName) continue;
+    else if (folded === 'sec-websocket-protocol') pushUnlessEmpty(out, name, withoutCredentialProtocols(value));
+    else out.push(name, value);
   }
   // After the loop: no nomination can remove it.
   if (header !== undefined) out.push(header.name, header.value);
   return { headers: out, path: replacing === undefined ? injectIntoPath(path, prepared) : replacing.path(path) };
+}
+
+function pushUnlessEmpty(out: string[], name: string, value: string): void {
+  if (value !== '') out.push(name, value);
 }
 
 function injectIntoPath(path: string, { query, segment }: PreparedInjection): string {

@@ -85,3 +85,12 @@ const descriptive =
 export function mayCarryCredential(lowerName: string): boolean {
   return credential.has(lowerName) || !(isStripped(lowerName) || descriptive.test(lowerName));
 }
+
+/** Browsers can't set headers on a WebSocket: services take a credential among its subprotocols instead (OpenAI's Realtime API; Kubernetes). */
+const credentialProtocol = /^(?:openai-insecure-api-key|base64url\.bearer\.authorization\.k8s\.io)\./i;
+
+/** A `Sec-WebSocket-Protocol` of the agent's without such. Empty when nothing is left. */
+export function withoutCredentialProtocols(value: string): string {
+  const protocols = value.split(',').map((protocol) => protocol.trim());
+  return protocols.filter((protocol) => !credentialProtocol.test(protocol)).join(', ');
+}

@@ -84,10 +84,12 @@ describe('a destination that is not what it should be', () => {
   });
 });
 
+const sidecarBasics = ['--broker', 'localhost:1', '--broker-ca-file', '/dev/null', '--agent-token-file', '/dev/null'] as const;
+
 describe('a grant or a token that is no good', () => {
   test('a grant that has run out is 403 grant_expired, and is counted', async () => {
     await addCredential(stack, vendor, { name: 'brief-grant', value: 'sk-brief-grant-0', extra: ['--path', '/brief-grant'] });
-    await grant(stack, 'brief-grant', '--not-after', new Date(Date.now() + 2_500).toISOString());
+    await grant(stack, 'brief-grant', '--not-after', new Date(Date.now() + 5_000).toISOString());
     const call = () => throughBaseUrl(stack.proxyPort, '/brief-grant/brief-grant');
     await eventually(call, ({ status }) => status === 200);
     const refused = await eventually(call, ({ status }) => status !== 200);
@@ -125,11 +127,8 @@ describe('a grant or a token that is no good', () => {
     ['broker', ['--kek', 'gcp-kms'], '--gcp-kms-key'],
     ['broker', ['--tls-cert-file', 'x.pem'], 'belong together'],
     ['sidecar', [], '--broker is required'],
-    [
-      'sidecar',
-      ['--broker', 'localhost:1', '--broker-ca-file', '/dev/null', '--agent-token-file', '/dev/null', '--proxy-host', '0.0.0.0'],
-      'PEM certificate',
-    ],
+    ['sidecar', [...sidecarBasics, '--proxy-host', '0.0.0.0'], 'is not loopback'],
+    ['sidecar', sidecarBasics, 'PEM certificate'],
   ] as const)('settings that contradict each other or are missing keep the %s from starting: %j', async (service, args, said) => {
     await expect(
       startService(service, [...args, ...(service === 'broker' ? ['--state-dir', join(stack.dir, 'never')] : [])]),

@@ -1,9 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { throughBaseUrl, throughProxy } from '../harness/agent-http.ts';
+import { createTestCa } from '../harness/certificates.ts';
 import { type DevStack, startDevStack } from '../harness/dev-stack.ts';
 import { addCredential, eventually } from '../harness/lending.ts';
 import { startVendor, type Vendor } from '../harness/vendor.ts';
@@ -79,6 +84,18 @@ async function left(value: string): Promise<{ readonly buffers: number; readonly
   return { buffers: times(buffers), strings: times(snapshot) };
 }
 
+/** One message there and back; false when there is no route yet. */
+async function talk(name: string): Promise<boolean> {
+  const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}/${name}/live`);
+  const isOpen = await new Promise<boolean>((resolve) => {
+    socket.on('open', () => socket.send('hello'));
+    socket.on('message', () => resolve(true));
+    socket.on('error', () => resolve(false));
+  });
+  socket.terminate();
+  return isOpen;
+}
+
 async function lend(name: string): Promise<void> {
   await addCredential(stack, vendor, { name, value: canary(name), extra: ['--path', `/${name}`] });
   await stack.ok(['grant', 'add', '--agent', 'looked-into', '--credential', name, '--ttl', '5m']);
@@ -100,6 +117,30 @@ describe('the value of a lease', () => {
     await lend('revoked');
     await stack.ok(['credential', 'suspend', 'revoked', '--wait']);
     expect(await left(canary('revoked'))).toEqual({ buffers: 0, strings: 0 });
+  });
+
+  test('that went out with the handshake of a WebSocket is in no buffer and in no string once the lease was revoked', async () => {
+    const name = 'websocket';
+    const identity = await createTestCa('WebSocket vendor CA');
+    const { certPem, keyPem } = await identity.issue(['localhost']);
+    const server = createServer({ cert: certPem, key: keyPem }).listen(0, '127.0.0.1');
+    const sockets = new WebSocketServer({ server });
+    sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    try {
+      await addCredential(stack, { url: `https://localhost:${port}`, port, caPem: identity.caPem }, { name, value: canary(name) });
+      await stack.ok(['grant', 'add', '--agent', 'looked-into', '--credential', name]);
+      await eventually(
+        () => talk(name),
+        (isOpen) => isOpen,
+      );
+      await stack.ok(['credential', 'suspend', name, '--wait']);
+      expect(await left(canary(name))).toEqual({ buffers: 0, strings: 0 });
+    } finally {
+      sockets.close();
+      server.close();
+    }
   });
 
   test('handed back by a vendor it is, after the revocation, in the HTTP parser’s own memory at most, until the next answer', async () => {

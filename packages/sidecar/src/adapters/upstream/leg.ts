@@ -12,9 +12,12 @@ export class Leg extends Duplex {
   readonly #socket: Socket;
   readonly #pass: Pass;
 
-  /** `seen` is told what comes. */
-  constructor(socket: Socket, pass: Pass, seen?: (chunk: Buffer) => void) {
+  #isFirstCleared: boolean;
+
+  /** `seen` is told what comes. `isFirstCleared`: what is written first holds a value, and its bytes must not outlive the writing (INV-15). */
+  constructor(socket: Socket, pass: Pass, seen?: (chunk: Buffer) => void, isFirstCleared = false) {
     super({ allowHalfOpen: true });
+    this.#isFirstCleared = isFirstCleared;
     this.#socket = socket;
     this.#pass = pass;
     socket.on('data', (chunk: Buffer) => {
@@ -55,13 +58,13 @@ export class Leg extends Duplex {
 
   override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
     if (!this.#mayLeave([chunk], done)) return;
-    this.#socket.write(chunk, done);
+    this.#leave(chunk, [chunk], done);
   }
 
   override _writev(parts: { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
     const chunks = parts.map(({ chunk }) => chunk);
     if (!this.#mayLeave(chunks, done)) return;
-    this.#socket.write(Buffer.concat(chunks), done);
+    this.#leave(Buffer.concat(chunks), chunks, done);
   }
 
   override _final(done: () => void): void {
@@ -71,6 +74,19 @@ export class Leg extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#socket.destroy();
     done(error);
+  }
+
+  /** Copies that streams make of strings lie in slabs of Node's pool, which live on. */
+  #leave(bytes: Buffer, chunks: readonly Buffer[], done: (error?: Error | null) => void): void {
+    if (!this.#isFirstCleared) {
+      this.#socket.write(bytes, done);
+      return;
+    }
+    this.#isFirstCleared = false;
+    this.#socket.write(bytes, (error) => {
+      for (const each of [bytes, ...chunks]) each.fill(0);
+      done(error);
+    });
   }
 
   #mayLeave(chunks: readonly Buffer[], done: (error: Error) => void): boolean {

@@ -66,13 +66,14 @@ export class WebSocketExchange extends AnsweredExchange {
   #shakeHands(socket: Socket): void {
     const { body = noBody, host } = this.request;
     let hasLeft = false;
-    const vendorLeg = new Leg(socket, () => {
+    const pass = (): void => {
       if (hasLeft) return;
       const why = this.on.refusal();
       if (why !== undefined) throw why;
       hasLeft = true;
       this.on.left();
-    });
+    };
+    const vendorLeg = new Leg(socket, pass, undefined, true);
     const agentSide = new AgentSide(body, { frames: (chunk) => this.#attempt(() => this.received(chunk)), ended: () => this.#whole({}) });
     this.#vendorLeg = vendorLeg;
     this.#agentSide = agentSide;

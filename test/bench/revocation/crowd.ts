@@ -45,6 +45,8 @@ interface CrowdMember {
   readonly attempts: number;
 }
 
+/** How exactly it is known when one was back. */
+const lookEveryMs = 20;
 const end = new AbortController();
 const members: CrowdMember[] = [];
 const send = (answer: CrowdAnswer) => process.send?.(answer);
@@ -57,13 +59,6 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     return known;
   };
   const standing = createStanding({ clock: systemClock, maxWaiters: 10 });
-  const listeners = new Set<() => void>();
-  standing.listen({
-    fell: () => undefined,
-    regained: () => {
-      for (const listener of listeners) listener();
-    },
-  });
   const broker = createGrpcBroker({
     target,
     caPem,
@@ -111,16 +106,10 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     },
   });
   void follower.run(end.signal).then(() => broker.close());
-  const when = (isSo: () => boolean) =>
-    new Promise<number>((resolve) => {
-      const look = () => {
-        if (!isSo()) return;
-        listeners.delete(look);
-        resolve(Date.now());
-      };
-      listeners.add(look);
-      look();
-    });
+  const when = async (isSo: () => boolean): Promise<number> => {
+    while (!isSo()) await pause(lookEveryMs);
+    return Date.now();
+  };
   return {
     async borrow() {
       for (let isLent = false; !isLent; ) {

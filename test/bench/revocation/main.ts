@@ -57,7 +57,7 @@ async function measure(sidecars: number): Promise<void> {
     const rssKb = ((await broker.rssMb()) - rssBefore) * 1_024;
 
     const latencies: number[] = [];
-    const rotations = Math.max(5, Math.min(50, 30_000 / sidecars));
+    const rotations = Math.max(5, Math.min(50, Math.floor(10_000 / sidecars)));
     let cpuMs = 0;
     for (let n = 1; n <= rotations; n += 1) {
       await crowds.borrow((sidecars / borrowsPerS) * 1_000);

@@ -63,12 +63,16 @@ export function createStanding(options: { readonly clock: Clock; readonly maxWai
     const now = clock.now();
     const isNow = inStep(cursor, now);
     if (isNow) arm(now);
-    if (isNow === wasInStep) return;
+    if (isNow !== wasInStep) turn(isNow, now);
+    // Even without a turn: who waits may have looked between the moment when freshness ran out and the one when the watchdog saw it.
+    if (isNow) settle((waiter) => waiter.resolve());
+  }
+
+  function turn(isNow: boolean, now: Instant): void {
     wasInStep = isNow;
     if (isNow) {
       isEstablishing = false;
       for (const listener of listeners) listener.regained();
-      settle((waiter) => waiter.resolve());
     } else {
       const lateMs = cursor.freshFrom === undefined ? 0 : elapsedMs(cursor.freshFrom, now) - cursor.maxStalenessMs;
       for (const listener of listeners) listener.fell(lateMs);

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { addAgent, type Gateway, startGateway } from '../harness/gateway.ts';
-import type { RuntimeName } from './client.ts';
+import type { RuntimeName, Way } from './client.ts';
 import { type FirstLines, startFirstLines } from './first-lines.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
 import type { Runtime } from './runtimes.ts';
@@ -22,12 +22,12 @@ const proxyNames = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'];
 
 /** What real clients do beside what the matrix asks of them. */
 export function describeBehaviour({ stage, programsDir, runtimes }: BehaviourOptions): void {
-  let loans: Readonly<Record<'A' | 'B' | 'C', Loan>>;
+  let loans: Readonly<Record<Way, Loan>>;
   let relay: FirstLines;
 
   beforeAll(async () => {
-    const [A, B, C] = await Promise.all((['A', 'B', 'C'] as const).map((way) => stage().lend(plainClient, way)));
-    if (A !== undefined && B !== undefined && C !== undefined) loans = { A, B, C };
+    const lent = (way: Way) => stage().lend(plainClient, way);
+    loans = { A: await lent('A'), B: await lent('B'), C: await lent('C') };
     relay = await startFirstLines(stage().stack.proxyPort);
   });
 
@@ -37,7 +37,6 @@ export function describeBehaviour({ stage, programsDir, runtimes }: BehaviourOpt
   const blockVia = (proxyUrl: string) => ({ ...stage().block, ...Object.fromEntries(proxyNames.map((name) => [name, proxyUrl])) });
   const curl = (args: readonly string[], env: Readonly<Record<string, string>> = stage().block) =>
     runCommand(['curl', '-sS', '-i', ...args], { HOME: stage().dir, ...env });
-  /** Runs a program of the matrix, or one of its own, in the first seconds of its life. */
   const program = (name: RuntimeName, file: string, env: Readonly<Record<string, string>>): Promise<CommandResult> =>
     runCommand(runtimes.get(name)?.command([join(programsDir, file)]) ?? [], { HOME: stage().dir, ...env });
   const has = (name: RuntimeName) => runtimes.has(name);

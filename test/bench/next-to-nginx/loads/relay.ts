@@ -1,5 +1,5 @@
 // Gives wrk, which knows no proxy, a tunnel for each connection: connects to the proxy, sends CONNECT if there is a target, and passes bytes.
-// Started by main.ts over IPC with [port of the proxy, target or empty].
+// Started by the bench over IPC with [port of the proxy, target or empty].
 import { connect, createServer } from 'node:net';
 
 const [proxyPort = '0', target = ''] = process.argv.slice(2);

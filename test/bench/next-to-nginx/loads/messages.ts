@@ -1,4 +1,4 @@
-// WebSocket messages back and forth: 64 connections, one message of 64 bytes at a time each. Started by main.ts over IPC with [URL]; answers each
+// WebSocket messages back and forth: 64 connections, one message of 64 bytes at a time each. Started by the bench over IPC with [URL]; answers each
 // number of seconds with how many came back.
 import { once } from 'node:events';
 import { WebSocket } from 'ws';

@@ -1,5 +1,5 @@
 // The sidecar's data path as compose assembles it (lease cache, scrubber, metrics, use records, timeouts, rates), with a broker that answers in
-// the same process, so that nothing but the path is measured. Started by main.ts over IPC.
+// the same process, so that nothing but the path is measured. Started by the bench over IPC.
 
 import type { Route } from '@leasehold/core';
 import { createRegistry, systemClock } from '@leasehold/runtime';

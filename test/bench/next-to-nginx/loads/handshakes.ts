@@ -1,4 +1,4 @@
-// Full TLS handshakes, one request each, eight at a time: wrk resumes sessions. Started by main.ts over IPC with [port, target of a CONNECT or
+// Full TLS handshakes, one request each, eight at a time: wrk resumes sessions. Started by the bench over IPC with [port, target of a CONNECT or
 // empty, host to ask for, path]; answers each number of seconds with how many there were. Whose certificate it is, is not looked at: it costs us, and
 // not the one under test.
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// Requests by HTTP/2 as fast as they go: eight connections, eight streams each. Started by main.ts over IPC with [port, target of a CONNECT or empty,
+// Requests by HTTP/2 as fast as they go: eight connections, eight streams each. Started by the bench over IPC with [port, target of a CONNECT or empty,
 // authority to ask for, path]; answers each number of seconds with how many there were. Whose certificate it is, is not looked at: it costs us, and
 // not the one under test.
 import { once } from 'node:events';

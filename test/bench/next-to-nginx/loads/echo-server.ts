@@ -1,4 +1,4 @@
-// A vendor that sends each WebSocket message back. Started by main.ts over IPC.
+// A vendor that sends each WebSocket message back. Started by the bench over IPC.
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 

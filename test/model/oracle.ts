@@ -12,8 +12,8 @@ export interface Oracle {
   applied(sidecar: string, epoch: string, seq: number, held: readonly string[]): void;
   /** The secret of this lease goes on the wire. */
   injected(sidecar: string, leaseId: string): void;
-  /** Something is forwarded on what was sent with it, by a machine that may need `noticeMs` to notice that it slept. */
-  streamed(sidecar: string, leaseId: string, noticeMs: number): void;
+  /** Something is forwarded on what was sent with it, by a machine that has `untilMs` at least to notice what it slept through. */
+  streamed(sidecar: string, leaseId: string, untilMs: number): void;
   readonly counts: { injected: number; streamed: number; revoked: number; restored: number };
   /** The first promise that was broken. */
   readonly broken: Error | undefined;
@@ -60,16 +60,16 @@ export function createOracle(options: { time: VirtualTime; maxStalenessMs: numbe
   }
 
   /** `lateMs` after its commit nothing may happen under a lease that a revocation covers; nothing at all once it is applied. */
-  function check(what: string, sidecar: string, leaseId: string, lateMs: number, noticeMs: number): void {
+  function check(what: string, sidecar: string, leaseId: string, lateMs: number, isOver: (endMs: number) => boolean): void {
     const born = bornOf(leaseId);
     for (const each of coveredBy(born)) {
       if (isApplied(sidecar, each)) breaks(`${what}, and revocation ${each.event.seq}, which covers it, was applied`);
-      if (time.now >= each.at + lateMs) breaks(`${what} ${time.now - each.at} ms after revocation ${each.event.seq} was committed`);
+      if (isOver(each.at + lateMs)) breaks(`${what} ${time.now - each.at} ms after revocation ${each.event.seq} was committed`);
     }
     const restoredAt = restores[born.life - 1];
-    if (restoredAt !== undefined && time.now >= restoredAt + lateMs)
+    if (restoredAt !== undefined && isOver(restoredAt + lateMs))
       breaks(`${what} ${time.now - restoredAt} ms after the database that issued it was replaced`);
-    if (time.now >= born.endsAt + noticeMs) breaks(`${what} ${time.now - born.endsAt} ms after its lease had run out`);
+    if (isOver(born.endsAt)) breaks(`${what} ${time.now - born.endsAt} ms after its lease had run out`);
   }
 
   return {
@@ -100,13 +100,13 @@ export function createOracle(options: { time: VirtualTime; maxStalenessMs: numbe
     },
     injected(sidecar, leaseId) {
       counts.injected += 1;
-      check('a secret was injected', sidecar, leaseId, maxStalenessMs, 0);
+      check('a secret was injected', sidecar, leaseId, maxStalenessMs, (endMs) => time.now >= endMs);
     },
-    streamed(sidecar, leaseId, noticeMs) {
+    streamed(sidecar, leaseId, untilMs) {
       counts.streamed += 1;
       // A timer ends it in its millisecond, before or after what else is done in that.
-      const slackMs = noticeMs + 1;
-      check('a stream went on', sidecar, leaseId, maxStalenessMs + streamGraceMs + slackMs, slackMs);
+      const isOver = (endMs: number): boolean => time.now > Math.max(endMs, untilMs);
+      check('a stream went on', sidecar, leaseId, maxStalenessMs + streamGraceMs, isOver);
     },
   };
 }

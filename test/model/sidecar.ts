@@ -124,7 +124,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         return;
       }
       // In the turn in which a machine goes on, what came in may be looked at before what fell due meanwhile.
-      if (!machine.isWaking) oracle.streamed(name, entry.leaseId, machine.hasSlept ? noticeMs : 0);
+      if (!machine.isWaking) oracle.streamed(name, entry.leaseId, machine.sleptUntil + noticeMs);
       machine.after(msPerChunk, () => forward(left - 1));
     };
     if (queuedMs === 0) leave();

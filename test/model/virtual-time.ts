@@ -17,8 +17,8 @@ export interface Machine {
   /** Going on in this very moment, after it was stopped: what came in meanwhile and what fell due meanwhile are done in one turn. */
   readonly isWaking: boolean;
   readonly isStopped: boolean;
-  /** With its monotonic clock, at any time before. */
-  readonly hasSlept: boolean;
+  /** When it last woke up from a sleep of its monotonic clock; before all time, if it never slept. */
+  readonly sleptUntil: number;
   /** Does `work` here, `inMs` from now; later, if the machine is stopped then. */
   after(inMs: number, work: () => void): void;
   /** Work that is done here now, and what follows from it at once; later, if the machine is stopped. */
@@ -40,6 +40,7 @@ interface Happening {
 }
 
 interface MachineState extends Machine {
+  sleptUntil: number;
   frozenUntil: number;
   isLateFirst: boolean;
   isDead: boolean;
@@ -114,9 +115,7 @@ export function createVirtualTime(): VirtualTime {
       get isWaking() {
         return state.frozenUntil > 0 && state.frozenUntil === now;
       },
-      get hasSlept() {
-        return asleepMs > 0;
-      },
+      sleptUntil: Number.NEGATIVE_INFINITY,
       get isStopped() {
         return state.frozenUntil > now;
       },
@@ -133,6 +132,7 @@ export function createVirtualTime(): VirtualTime {
         state.isLateFirst = isLateFirst;
         if (!isAsleep) return;
         asleepMs += ms;
+        state.sleptUntil = state.frozenUntil;
         // Timers run by the monotonic clock, which stands still.
         const mine = queue.filter((each) => each.machine === state && each.isTimer);
         for (const each of mine) {

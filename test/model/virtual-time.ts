@@ -128,7 +128,9 @@ export function createVirtualTime(): VirtualTime {
         else if (!state.isDead) await perform(state, work);
       },
       stop({ ms, isAsleep, isLateFirst }) {
-        state.frozenUntil = Math.max(state.frozenUntil, now + ms);
+        // What stands still already can't be stopped.
+        if (state.isStopped) return;
+        state.frozenUntil = now + ms;
         state.isLateFirst = isLateFirst;
         if (!isAsleep) return;
         asleepMs += ms;

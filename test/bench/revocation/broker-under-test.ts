@@ -24,12 +24,13 @@ const main = join(import.meta.dirname, '..', '..', '..', 'packages', 'broker', '
 /** USER_HZ of Linux. */
 const ticksPerS = 100;
 
-export async function startBrokerUnderTest(): Promise<BrokerUnderTest> {
+/** `maxStaleness` is the broker's setting: a third of it is how often each sidecar pings. */
+export async function startBrokerUnderTest(maxStaleness = '3s'): Promise<BrokerUnderTest> {
   const dir = await mkdtemp(join(tmpdir(), 'leasehold-bench-'));
   const ports = { grpc: '0', admin: '0', metrics: '0' };
   const start = async (): Promise<ChildProcess> => {
     const flags = Object.entries(ports).flatMap(([name, port]) => [`--${name}-port`, port]);
-    const child = fork(main, ['--state-dir', join(dir, 'broker'), '--log-level', 'error', ...flags], {
+    const child = fork(main, ['--state-dir', join(dir, 'broker'), '--log-level', 'error', '--max-staleness', maxStaleness, ...flags], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     const [{ ready, failed }] = await once(child, 'message');

@@ -47,6 +47,8 @@ interface CrowdMember {
 
 /** How exactly it is known when one was back. */
 const lookEveryMs = 20;
+/** Where nothing is timed: thousands of members that look often would have no time left to be sidecars. */
+const lookSeldomMs = 1_000;
 const end = new AbortController();
 const members: CrowdMember[] = [];
 const send = (answer: CrowdAnswer) => process.send?.(answer);
@@ -106,14 +108,14 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     },
   });
   void follower.run(end.signal).then(() => broker.close());
-  const when = async (isSo: () => boolean): Promise<number> => {
-    while (!isSo()) await pause(lookEveryMs);
+  const when = async (isSo: () => boolean, everyMs = lookEveryMs): Promise<number> => {
+    while (!isSo()) await pause(everyMs);
     return Date.now();
   };
   return {
     async borrow() {
       for (let isLent = false; !isLent; ) {
-        await when(() => standing.isInStep(systemClock.now()));
+        await when(() => standing.isInStep(systemClock.now()), lookSeldomMs);
         // On a busy machine it may have fallen out of step meanwhile, or the call takes too long.
         isLent = await leases.borrow(credentialId).then(
           () => true,
@@ -128,7 +130,7 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
       attempts = 0;
       return when(() => standing.cursor.epoch !== undefined && standing.cursor.epoch !== epoch && standing.isInStep(systemClock.now()));
     },
-    inStep: () => when(() => standing.isInStep(systemClock.now())),
+    inStep: () => when(() => standing.isInStep(systemClock.now()), lookSeldomMs),
     get attempts() {
       return attempts;
     },

@@ -149,6 +149,12 @@ test('a frame that no client may accept cuts both sides', async () => {
   expect(outcomes()).toEqual([['upstream_protocol_error', 101]]);
 });
 
+test('THREATS 10: a handshake that did not wait for the answer before it ends its connection, and nobody else’s', async () => {
+  const agent = await ask(`GET /api/first HTTP/1.1\r\nhost: 127.0.0.1:${path.port}\r\n\r\n${handshake()}`);
+  expect((await agent.closed()).received).toBe('');
+  expect(await refusal(await ask(handshake(`sec-websocket-key: ${key}\r\n`)))).toEqual([400, 'bad_request']);
+});
+
 test('an agent that goes away before the answer is noticed, and nothing stays open', async () => {
   for (const leave of ['end', 'destroy'] as const) {
     const agent = await ask();

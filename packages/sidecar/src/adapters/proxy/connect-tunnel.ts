@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError } from '@leasehold/core';
 import type { AgentService, TunnelTarget } from '../../ports/agent-service.ts';
+import { afterAnswers } from './after-answers.ts';
 import { readConnectTarget } from './connect-target.ts';
 import { onFirstByte, tlsHandshake } from './first-byte.ts';
 import { type HttpConnections, type HttpConnectionsOptions, lingerMs } from './http-connections.ts';
 import { tunnelErrorFor } from './refusal.ts';
 import { refuseSocket } from './refuse-socket.ts';
-import { responseOn } from './response-on.ts';
 import type { EndTls } from './tls-terminator.ts';
 import type { OpenTunnel, TunnelEntry } from './tunnel-opener.ts';
 
@@ -25,11 +25,10 @@ export function serveConnect({ connections, open, endTls, serviceFor, onRefused,
   connections.server.on('connect', (incoming, stream, head) => {
     const { socket } = incoming;
     socket.on('error', () => undefined);
-    // The answer to an earlier request is still on its way: what is written now would come before it.
-    if (responseOn(socket) !== undefined) {
-      socket.destroy();
-      return;
-    }
+    afterAnswers(socket, () => begin(incoming, socket, stream, head));
+  });
+
+  function begin(incoming: IncomingMessage, socket: Socket, stream: Duplex, head: Buffer): void {
     let target: TunnelTarget | undefined;
     try {
       target = targetOf(incoming, stream, connections);
@@ -41,7 +40,7 @@ export function serveConnect({ connections, open, endTls, serviceFor, onRefused,
       onRefused(error.code);
       refuseSocket(socket, error, lingerMs);
     }
-  });
+  }
 
   function entryOf(socket: Socket, target: TunnelTarget, service: AgentService): TunnelEntry {
     return {

@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { AppError } from '@leasehold/core';
 import type { AgentService } from '../../ports/agent-service.ts';
+import { afterAnswers } from './after-answers.ts';
 import { createAnswerBatch } from './answer-batch.ts';
 import { type ServeOptions, serveHttpExchange } from './http-exchange.ts';
 import type { Inbound } from './inbound.ts';
@@ -79,7 +80,12 @@ export function createHttpConnections(options: HttpConnectionsOptions): HttpConn
     onRefused(error.code);
     refuseSocket(socket, error, lingerMs);
   };
-  server.on('upgrade', (incoming, socket, head) => serveUpgrade(serving, inboundOf(socket), incoming, incoming.socket, head));
+  server.on('upgrade', (incoming, _, head) => {
+    const { socket } = incoming;
+    // Breaking off shows as its close; unheard it would end the process.
+    socket.on('error', () => undefined);
+    afterAnswers(socket, () => serveUpgrade(serving, inboundOf(socket), incoming, socket, head));
+  });
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
     if (isBeforeTls(socket)) return socket.destroy();
     const inProgress = responseOn(socket);

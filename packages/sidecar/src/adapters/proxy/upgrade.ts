@@ -18,8 +18,6 @@ export function serveUpgrade(
   socket: Socket,
   head: Buffer,
 ): void {
-  // Breaking off shows as its close; unheard it would end the process.
-  socket.on('error', () => undefined);
   const reply = new WebSocketReply(incoming, socket, batch);
   let request: AgentRequest | undefined;
   let service: AgentService;

@@ -1,6 +1,6 @@
 // Asks for leases as fast as it is answered, with so many calls in flight.
 
-import { ChannelCredentials } from '@grpc/grpc-js';
+import { Channel, ChannelCredentials } from '@grpc/grpc-js';
 import { createClient, LeaseService, SessionService } from '@leasehold/contract/grpc';
 
 export interface LoadOrder {
@@ -27,9 +27,11 @@ process.on('message', (order: LoadOrder) => {
 
 async function run({ target, caPem, tokens, credentialId, inFlight, seconds }: LoadOrder): Promise<LoadReport> {
   const credentials = ChannelCredentials.createSsl(Buffer.from(caPem));
+  // A connection each, as sidecars have.
+  const channel = () => new Channel(target, credentials, { 'grpc.use_local_subchannel_pool': 1 });
   const agents = await Promise.all(
     tokens.map(async (token, index) => {
-      const sessions = createClient(SessionService, credentials, target, { 'grpc.use_local_subchannel_pool': 1 });
+      const sessions = createClient(SessionService, channel());
       const { sessionToken } = await sessions.open({
         proof: { case: 'agentToken', value: token },
         instanceId: `bench-instance-${index}-0000`,
@@ -37,7 +39,7 @@ async function run({ target, caPem, tokens, credentialId, inFlight, seconds }: L
       });
       sessions.close();
       return {
-        leases: createClient(LeaseService, credentials, target, { 'grpc.use_local_subchannel_pool': 1 }),
+        leases: createClient(LeaseService, channel()),
         metadata: { authorization: `Bearer ${sessionToken}` },
       };
     }),

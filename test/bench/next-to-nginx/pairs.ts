@@ -20,8 +20,8 @@ const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '8' }, seconds: { type: 'string', default: '3' }, only: { type: 'string' } },
 });
 /** How long one burst of a round takes. */
-export const burstSeconds = Number(values.seconds);
-const warmUpSeconds = 3;
+const burstSeconds = Number(values.seconds);
+export const warmUpSeconds = 3;
 
 /**
  * Prints a row a job: both sides in turn, round by round, and the median of the ratios, since absolute times drift with the machine.

@@ -1,6 +1,6 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
-import { type ChannelCredentials, Client, type ClientOptions, Metadata, status } from '@grpc/grpc-js';
+import { type Channel, ChannelCredentials, Client, Metadata, status } from '@grpc/grpc-js';
 import type { AppError } from '@leasehold/core';
 import { type MethodWire, methodWire } from './bridge-server.ts';
 import type { Outgoing } from './encoded-message.ts';
@@ -47,21 +47,12 @@ export interface ClientStream<I extends DescMessage> {
   end(): void;
 }
 
-/** Calls one service at `target` (`dns:host:port`). Services with equal credentials and options share their connection. */
-export function createClient<Methods extends GenServiceMethods>(
-  desc: GenService<Methods>,
-  credentials: ChannelCredentials,
-  target: string,
-  options?: ClientOptions,
-): ServiceClient<Methods>;
+/** Calls one service over a channel, which several may share; to close one client is to close the channel. */
+export function createClient<Methods extends GenServiceMethods>(desc: GenService<Methods>, channel: Channel): ServiceClient<Methods>;
 // The descriptor links each name to its messages; code that loops over names works on the untyped form.
-export function createClient(
-  desc: Pick<GenService<GenServiceMethods>, 'methods'>,
-  credentials: ChannelCredentials,
-  target: string,
-  options: ClientOptions = {},
-): object {
-  const client = new Client(target, credentials, options);
+export function createClient(desc: Pick<GenService<GenServiceMethods>, 'methods'>, channel: Channel): object {
+  // What a client is given besides belongs to a channel of its own, which this one has not.
+  const client = new Client(channel.getTarget(), ChannelCredentials.createInsecure(), { channelOverride: channel });
   const calls = desc.methods.map((method) => {
     const wire = methodWire(method);
     return [method.localName, wire.responseStream ? bidiMethod(client, wire) : unaryMethod(client, wire)];

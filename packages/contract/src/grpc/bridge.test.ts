@@ -1,4 +1,4 @@
-import { ChannelCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
+import { Channel, ChannelCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { AppError } from '@leasehold/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createClient, type ServiceClient } from './bridge-client.ts';
@@ -51,7 +51,10 @@ beforeEach(async () => {
       error === null ? resolve(bound) : reject(error),
     ),
   );
-  client = createClient(LeaseService, ChannelCredentials.createInsecure(), `127.0.0.1:${port}`, { 'grpc.enable_http_proxy': 0 });
+  client = createClient(
+    LeaseService,
+    new Channel(`127.0.0.1:${port}`, ChannelCredentials.createInsecure(), { 'grpc.enable_http_proxy': 0 }),
+  );
 });
 
 afterEach(() => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { ChannelCredentials } from '@grpc/grpc-js';
+import { Channel, ChannelCredentials } from '@grpc/grpc-js';
 import { createClient, LeaseService } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -123,8 +123,8 @@ test.each([
 });
 
 test('without TLS, and with a certificate that the client does not trust, no call gets through', async () => {
-  const plain = createClient(LeaseService, ChannelCredentials.createInsecure(), wired.target, { 'grpc.enable_http_proxy': 0 });
-  const foreign = createClient(LeaseService, ChannelCredentials.createSsl(), wired.target, wired.clientOptions);
+  const plain = createClient(LeaseService, new Channel(wired.target, ChannelCredentials.createInsecure(), { 'grpc.enable_http_proxy': 0 }));
+  const foreign = createClient(LeaseService, new Channel(wired.target, ChannelCredentials.createSsl(), wired.clientOptions));
   const settings = { ...session, deadlineMs: 1_000 };
   expect(await codeOf(plain.renew({ leaseId: 'l1' }, settings))).toBe('broker_unreachable');
   expect(await codeOf(foreign.renew({ leaseId: 'l1' }, settings))).toBe('broker_unreachable');

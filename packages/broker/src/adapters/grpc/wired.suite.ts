@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
-import { ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
+import { Channel, ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
 import { createClient, LeaseService, type ServiceClient, SessionService } from '@leasehold/contract/grpc';
 import { AppError, type LogHead } from '@leasehold/core';
 import {
@@ -102,8 +102,9 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
   const credentials = ChannelCredentials.createSsl(Buffer.from(certPem));
   const target = `127.0.0.1:${server.port}`;
   const clientOptions = { 'grpc.enable_http_proxy': 0, 'grpc.ssl_target_name_override': 'broker.test' };
-  const leases = createClient(LeaseService, credentials, target, clientOptions);
-  const sessions = createClient(SessionService, credentials, target, clientOptions);
+  const channel = new Channel(target, credentials, clientOptions);
+  const leases = createClient(LeaseService, channel);
+  const sessions = createClient(SessionService, channel);
   const wired: Wired = {
     server,
     certPem,
@@ -119,8 +120,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
     clientOptions,
     async stop() {
       end.abort();
-      leases.close();
-      sessions.close();
+      channel.close();
       await server.closed;
     },
   };

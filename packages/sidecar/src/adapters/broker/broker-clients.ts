@@ -21,17 +21,14 @@ const redialAfterMs = 30_000;
 
 export function createBrokerClients(link: BrokerLink & { readonly clock: Clock }): BrokerClients {
   const dial = () => {
-    // Credentials of its own: channels that share them would share the connection that is dead.
-    const { credentials, options } = channelTo(link);
+    const channel = channelTo(link);
     return {
-      sessionService: createClient(SessionService, credentials, link.target, options),
-      leaseService: createClient(LeaseService, credentials, link.target, options),
+      channel,
+      sessionService: createClient(SessionService, channel),
+      leaseService: createClient(LeaseService, channel),
     };
   };
-  const close = () => {
-    dialled.leaseService.close();
-    dialled.sessionService.close();
-  };
+  const close = () => dialled.channel.close();
   let dialled = dial();
   let silentSince: Instant | undefined;
 

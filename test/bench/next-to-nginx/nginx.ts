@@ -67,7 +67,7 @@ export async function startReference(
   ports: { plain: number; tls: number },
   value: string,
   caPem: string,
-  /** Ends TLS here too, with the upstream's certificate. */
+  /** Ends TLS here too, with the upstream's certificate; with TLS 1.3, as the sidecar does, which Debian's nginx would not offer by itself. */
   tlsPort?: number,
 ) {
   await writeFile(join(dir, 'ca.crt'), caPem);
@@ -80,7 +80,7 @@ export async function startReference(
     upstream tls { server 127.0.0.1:${ports.tls}; keepalive 64; keepalive_requests 100000000; }
     server {
       listen 127.0.0.1:${port};
-      ${tlsPort === undefined ? '' : `listen 127.0.0.1:${tlsPort} ssl; ssl_certificate ${dir}/upstream.crt; ssl_certificate_key ${dir}/upstream.key;`}
+      ${tlsPort === undefined ? '' : `listen 127.0.0.1:${tlsPort} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate ${dir}/upstream.crt; ssl_certificate_key ${dir}/upstream.key;`}
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Authorization "Bearer ${value}";

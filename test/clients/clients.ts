@@ -71,10 +71,10 @@ export const clients: readonly Client[] = [
     readsWhole: true,
   },
   {
-    name: '@googleapis/drive',
+    name: 'googleapis',
     runtime: 'node26',
-    carriedBy: '@googleapis/drive',
-    program: ['googleapis-drive.mjs'],
+    carriedBy: 'googleapis',
+    program: ['googleapis.mjs'],
     ways: ['A', 'B'],
     service: { template: 'google-cloud', hosts: ['www.googleapis.com'] },
     note: 'opens a tunnel for `http://` too; its root URL takes no path',

@@ -38,7 +38,8 @@ export async function readResults(): Promise<readonly Result[]> {
   return JSON.parse(await readFile(resultsFile, 'utf8'));
 }
 
-/** One line a result, so that a change is one line. */
+/** One line a result, so that a change is one line; spaced as the formatter wants it. */
 export async function writeResults(results: readonly Result[]): Promise<void> {
-  await writeFile(resultsFile, `[\n${results.map((result) => `  ${JSON.stringify(result)}`).join(',\n')}\n]\n`);
+  const lines = results.map((result) => `  ${JSON.stringify(result, null, 1).replaceAll(/\n */g, ' ')}`);
+  await writeFile(resultsFile, `[\n${lines.join(',\n')}\n]\n`);
 }

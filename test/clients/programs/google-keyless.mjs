@@ -1,8 +1,8 @@
 // Google's library without a key asks the metadata server for one, under a name and an address of its own.
-import { auth } from '@googleapis/drive';
+import { google } from 'googleapis';
 
 try {
-  await new auth.GoogleAuth({ scopes: 'https://www.googleapis.com/auth/drive' }).getAccessToken();
+  await new google.auth.GoogleAuth({ scopes: 'https://www.googleapis.com/auth/drive' }).getAccessToken();
   process.stdout.write('got a token\n');
 } catch (error) {
   process.stdout.write(`gave up: ${error.message}\n`);

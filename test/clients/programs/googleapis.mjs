@@ -1,7 +1,7 @@
-import { drive } from '@googleapis/drive';
+import { google } from 'googleapis';
 import { readAll, runSteps } from './steps.mjs';
 
-const client = (base) => drive({ version: 'v3', rootUrl: `${base}/`, retry: false });
+const client = (base) => google.drive({ version: 'v3', rootUrl: `${base}/`, retry: false });
 
 await runSteps({
   call: async (base) => {

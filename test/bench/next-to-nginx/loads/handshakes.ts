@@ -6,7 +6,9 @@ import { connect } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 
 const [port = '0', target = '', host = '', path = ''] = process.argv.slice(2);
-const secureContext = createSecureContext();
+// The same key exchange with both: Debian's nginx knows none that is safe from quantum computers, and the one that the sidecar would take costs a
+// seventh of its handshake.
+const secureContext = createSecureContext({ ecdhCurve: 'X25519' });
 
 async function ask(): Promise<void> {
   const socket = connect({ port: Number(port), host: '127.0.0.1', noDelay: true });

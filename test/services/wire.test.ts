@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { checkEnvironment, checkInjection, checkPlaceholder, parseDestination, type Route } from '@leasehold/core';
 import { type FilledTemplate, fillTemplate, listServices, type ServiceTemplate } from '@leasehold/services';
 import { describe, expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import { route } from '../../packages/sidecar/src/domain/route.ts';
 import { compileRoutes } from '../../packages/sidecar/src/domain/route-table.ts';
 import { isStripped } from '../../packages/sidecar/src/domain/strip.ts';
 import { documentedBaseUrls, documentedRequests } from './documented-requests.ts';
+import { whereSeen } from './where-seen.ts';
 
 /** Each template through the product's own rules, against what the provider's documentation shows. */
 
@@ -43,6 +45,12 @@ function routeOf({ service, destinations, injection, placeholder, environment }:
 test('every service has a documented request, and every documented request a service', () => {
   expect(documentedRequests.map(({ service }) => service).toSorted()).toEqual([...services.keys()].toSorted());
   expect(services.size).toBeGreaterThanOrEqual(70);
+});
+
+test('what was compared with a provider is a service, and says with what', async () => {
+  expect(await readFile('docs/adr/0007-service-templates.md', 'utf8')).toContain(`${whereSeen.size} of ${services.size}`);
+  expect([...whereSeen.keys()].filter((name) => !services.has(name))).toEqual([]);
+  expect([...whereSeen.values()].filter((source) => !/^(?:https:\/\/\S+|(?:npm|pypi):\S+@\S+)$/.test(source))).toEqual([]);
 });
 
 describe('the value lands where the documentation of the provider says', () => {

@@ -4,11 +4,14 @@ import {
   type ClientHttp2Stream,
   connect,
   createSecureServer,
+  type IncomingHttpHeaders,
   type SecureServerOptions,
   type ServerHttp2Stream,
+  sensitiveHeaders,
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { Route } from '@leasehold/core';
 import { createTestCa, type TestCa } from '../harness/certificates.ts';
 import { type DataPath, type DataPathChanges, routeTo, startDataPath } from './rig.ts';
 import { openTunnel } from './tunnels.ts';
@@ -29,7 +32,9 @@ export interface H2Rig {
 }
 
 export interface H2RigOptions {
-  readonly onStream?: (stream: ServerHttp2Stream, rawHeaders: readonly string[]) => void;
+  /** `neverIndexed`: the headers that came as never to be indexed (RFC 7541 section 6.2.3). */
+  readonly onStream?: (stream: ServerHttp2Stream, rawHeaders: readonly string[], neverIndexed: readonly string[]) => void;
+  readonly route?: Partial<Route>;
   readonly vendor?: SecureServerOptions;
   readonly path?: DataPathChanges;
   /** In place of the vendor that this would start. */
@@ -42,9 +47,9 @@ export async function startH2Rig(options: H2RigOptions = {}): Promise<H2Rig> {
   const { certPem: cert, keyPem: key } = await ca.issue(['localhost']);
   const vendorSockets: Socket[] = [];
   const vendor = createSecureServer({ cert, key, ...options.vendor });
-  vendor.on('stream', (stream: ServerHttp2Stream, _: unknown, __: unknown, rawHeaders: readonly string[]) => {
+  vendor.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _: unknown, rawHeaders: readonly string[]) => {
     stream.on('error', () => undefined);
-    options.onStream?.(stream, rawHeaders);
+    options.onStream?.(stream, rawHeaders, neverIndexedOf(headers));
   });
   vendor.on('secureConnection', (socket) => vendorSockets.push(socket));
   vendor.on('sessionError', () => undefined);
@@ -54,7 +59,7 @@ export async function startH2Rig(options: H2RigOptions = {}): Promise<H2Rig> {
   const authority = `localhost:${vendorPort}`;
 
   const path = await startDataPath(options.path);
-  path.route(routeTo(`https://${authority}`, { destination: { caPem: ca.caPem } }));
+  path.route(routeTo(`https://${authority}`, { ...options.route, destination: { caPem: ca.caPem } }));
   const sockets: Socket[] = [];
   const connectRaw = async () => {
     const tunnel = await openTunnel(path.port, authority);
@@ -110,6 +115,12 @@ export async function answerTo(stream: ClientHttp2Stream): Promise<H2Answer> {
   stream.on('error', () => undefined);
   if (!stream.closed || !stream.destroyed) await new Promise((resolve) => stream.once('close', resolve));
   return { status: Number(headers[':status'] ?? 0), headers, body, trailers, resetCode: stream.rstCode ?? 0 };
+}
+
+/** Node's types know no symbols on headers. */
+function neverIndexedOf(headers: IncomingHttpHeaders): readonly string[] {
+  const names: unknown = Reflect.get(headers, sensitiveHeaders);
+  return Array.isArray(names) ? names : [];
 }
 
 function portOf(address: ReturnType<Socket['address']> | string | null): number {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
+import type { Route } from '@leasehold/core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createTestCa } from '../harness/certificates.ts';
 import { eventually } from './eventually.ts';
@@ -17,9 +18,9 @@ async function start(
   seen = [];
   rig = await startH2Rig({
     ...more,
-    onStream: (stream, rawHeaders) => {
+    onStream: (stream, rawHeaders, neverIndexed) => {
       seen.push({ rawHeaders, stream });
-      onStream?.(stream, rawHeaders);
+      onStream?.(stream, rawHeaders, neverIndexed);
     },
   });
 }
@@ -50,6 +51,33 @@ describe('a request by HTTP/2, to a vendor that speaks it', () => {
     expect(outcomes()).toEqual([['forwarded', 200]]);
     session.close();
   });
+
+  test.each([
+    ['a header of the template', { injection: { kind: 'header', name: 'X-Api-Key', template: '{value}' } }, {}, ['x-api-key']],
+    ['basic auth', { injection: { kind: 'basic', username: 'me' } }, {}, ['authorization']],
+    [
+      'a placeholder',
+      { injection: { kind: 'placeholder', in: ['header'] }, placeholder: 'lsp_0123456789abcdef' },
+      { 'x-mine': 'key lsp_0123456789abcdef', 'x-other': 'kept' },
+      ['x-mine'],
+    ],
+  ] satisfies [string, Partial<Route>, object, string[]][])(
+    'THREATS 28: what holds the value by %s enters no table of header compression',
+    async (_, route, headers, expected) => {
+      const marked: (readonly string[])[] = [];
+      await start(
+        (stream, __, neverIndexed) => {
+          marked.push(neverIndexed);
+          stream.respond({ ':status': 200 }, { endStream: true });
+        },
+        { route },
+      );
+      const session = await rig.connect();
+      for (let count = 0; count < 2; count += 1) expect((await answerTo(session.request({ ':path': '/x', ...headers }))).status).toBe(200);
+      expect(marked).toEqual([expected, expected]);
+      session.close();
+    },
+  );
 
   test('without a lease the answer is the typed refusal, and the connection serves on', async () => {
     await start();

@@ -1,12 +1,20 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  createSecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { openTunnel, tlsInside } from '../data-path/tunnels.ts';
 import { throughBaseUrl, throughProxy } from '../harness/agent-http.ts';
 import { createTestCa } from '../harness/certificates.ts';
 import { type DevStack, startDevStack } from '../harness/dev-stack.ts';
@@ -96,6 +104,16 @@ async function talk(name: string): Promise<boolean> {
   return isOpen;
 }
 
+/** Through a tunnel, by ALPN; undefined when there is no route yet. */
+async function openSession(port: number): Promise<ClientHttp2Session | undefined> {
+  const authority = `localhost:${port}`;
+  const tunnel = await openTunnel(proxyPort, authority).catch(() => undefined);
+  if (tunnel === undefined) return undefined;
+  const { tls } = await tlsInside(tunnel, { servername: 'localhost', ALPNProtocols: ['h2'], rejectUnauthorized: false });
+  tls.removeAllListeners('data');
+  return connectHttp2(`https://${authority}`, { createConnection: () => tls });
+}
+
 async function lend(name: string): Promise<void> {
   await addCredential(stack, vendor, { name, value: canary(name), extra: ['--path', `/${name}`] });
   await stack.ok(['grant', 'add', '--agent', 'looked-into', '--credential', name, '--ttl', '5m']);
@@ -139,6 +157,38 @@ describe('the value of a lease', () => {
       expect(await left(canary(name))).toEqual({ buffers: 0, strings: 0 });
     } finally {
       sockets.close();
+      server.close();
+    }
+  });
+
+  test('that went out by HTTP/2 is in no buffer and in no string once the lease was revoked, while the connection is still open', async () => {
+    const name = 'http2';
+    const identity = await createTestCa('HTTP/2 vendor CA');
+    const { certPem, keyPem } = await identity.issue(['localhost']);
+    const seen: unknown[] = [];
+    const server = createSecureServer({ cert: certPem, key: keyPem }).listen(0, '127.0.0.1');
+    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+      seen.push(headers['x-api-key']);
+      stream.respond({ ':status': 200 }, { endStream: true });
+    });
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    let session: ClientHttp2Session | undefined;
+    try {
+      const injection = ['--header', 'X-Api-Key: {value}'];
+      const api = { url: `https://localhost:${port}`, port, caPem: identity.caPem };
+      await addCredential(stack, api, { name, value: canary(name), injection });
+      await stack.ok(['grant', 'add', '--agent', 'looked-into', '--credential', name]);
+      session = await eventually(
+        () => openSession(port),
+        (opened) => opened !== undefined,
+      );
+      for (let count = 0; count < 20; count += 1) await once(session?.request({ ':path': '/x' }).resume() ?? server, 'close');
+      expect(seen).toEqual(Array(20).fill(canary(name)));
+      await stack.ok(['credential', 'suspend', name, '--wait']);
+      expect(await left(canary(name))).toEqual({ buffers: 0, strings: 0 });
+    } finally {
+      session?.destroy();
       server.close();
     }
   });

@@ -91,13 +91,14 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
     return injected;
   }
 
-  #forward({ headers, path }: Injected, body: AsyncIterable<Uint8Array> | undefined): void {
+  #forward({ headers, secretNames, path }: Injected, body: AsyncIterable<Uint8Array> | undefined): void {
     const { destination, host, route } = this.#matched;
     const { protocol, target } = this.#request;
     const { version } = this.#entry;
     const { credentialId } = route;
     const { method } = target;
-    this.#outgoing = this.#deps.upstream.send({ protocol, credentialId, version, destination, host, method, path, headers, body }, this);
+    const outgoing = { protocol, credentialId, version, destination, host, method, path, headers, secretNames, body };
+    this.#outgoing = this.#deps.upstream.send(outgoing, this);
   }
 
   /** The last gate is still ahead: nothing was written yet, however long the body took to come. */

@@ -9,12 +9,14 @@ export type RawHeaders = readonly string[];
 
 export interface Injected {
   readonly headers: string[];
+  /** Those of the headers that hold the value. */
+  readonly secretNames: readonly string[];
   readonly path: string;
 }
 
 /** What of the injection is the same for every request under one lease: made once, when the lease is first used, and dropped with it. */
 export interface PreparedInjection {
-  readonly header: { readonly name: string; readonly foldedName: string; readonly value: string } | undefined;
+  readonly header: { readonly names: readonly [string]; readonly foldedName: string; readonly value: string } | undefined;
   readonly query: { readonly name: string; readonly encoded: string } | undefined;
   readonly segment: { readonly segment: PathSegment; readonly encoded: string } | undefined;
   readonly placeholder: PreparedPlaceholder | undefined;
@@ -47,7 +49,7 @@ export function prepareInjection({ injection, placeholder }: How, value: string,
 const nothing: PreparedInjection = { header: undefined, query: undefined, segment: undefined, placeholder: undefined };
 
 function withHeader(name: string, value: string): PreparedInjection {
-  return { ...nothing, header: { name, foldedName: foldedName(name), value } };
+  return { ...nothing, header: { names: [name], foldedName: foldedName(name), value } };
 }
 
 /**
@@ -60,6 +62,7 @@ export function inject(headers: RawHeaders, path: string, prepared: PreparedInje
   const { header, placeholder } = prepared;
   const replacing = placeholder === undefined ? undefined : startReplacing(placeholder);
   const nominated = nominations(headers);
+  const replacedNames: string[] = [];
   // Only what we can read can be scrubbed (INV-10).
   const out: string[] = ['host', authority, 'accept-encoding', 'identity'];
   for (let index = 0; index + 1 < headers.length; index += 2) {
@@ -71,14 +74,17 @@ export function inject(headers: RawHeaders, path: string, prepared: PreparedInje
     }
     if (nominated?.has(folded) === true) continue;
     const replaced = replacing?.header(folded, value);
-    if (replaced !== undefined) out.push(name, replaced);
-    else if (isStripped(folded) || folded === header?.foldedName) continue;
+    if (replaced !== undefined) {
+      out.push(name, replaced);
+      replacedNames.push(name);
+    } else if (isStripped(folded) || folded === header?.foldedName) continue;
     else if (folded === 'sec-websocket-protocol') pushUnlessEmpty(out, name, withoutCredentialProtocols(value));
     else out.push(name, value);
   }
   // After the loop: no nomination can remove it.
-  if (header !== undefined) out.push(header.name, header.value);
-  return { headers: out, path: replacing === undefined ? injectIntoPath(path, prepared) : replacing.path(path) };
+  if (header !== undefined) out.push(header.names[0], header.value);
+  const secretNames = header === undefined ? replacedNames : header.names;
+  return { headers: out, secretNames, path: replacing === undefined ? injectIntoPath(path, prepared) : replacing.path(path) };
 }
 
 function pushUnlessEmpty(out: string[], name: string, value: string): void {

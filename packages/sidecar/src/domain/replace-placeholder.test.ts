@@ -81,7 +81,11 @@ test('without the placeholder nothing of ours goes out, and what is there stays 
   fc.assert(
     fc.property(fc.subarray([...placeholderPlaces], { minLength: 1 }), plain, plain, (places, text, query) => {
       const injected = sent(places, ['x-own', text], `/v1?${query}`);
-      expect(injected).toEqual({ headers: ['host', 'api.x.com', 'accept-encoding', 'identity', 'x-own', text], path: `/v1?${query}` });
+      expect(injected).toEqual({
+        headers: ['host', 'api.x.com', 'accept-encoding', 'identity', 'x-own', text],
+        secretNames: [],
+        path: `/v1?${query}`,
+      });
     }),
   );
 });

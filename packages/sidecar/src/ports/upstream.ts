@@ -22,6 +22,8 @@ export interface OutgoingRequest {
   readonly path: string;
   /** Flat, as they go out; with `content-length` when it is known. */
   readonly headers: string[];
+  /** Those of the headers that hold a credential's value. */
+  readonly secretNames: readonly string[];
   readonly body: AsyncIterable<Uint8Array> | undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { ClientHttp2Stream } from 'node:http2';
+import { type ClientHttp2Stream, sensitiveHeaders } from 'node:http2';
 import { Readable } from 'node:stream';
 import { AppError } from '@leasehold/core';
 import type { OutgoingExchange, OutgoingRequest, Upstream, UpstreamEvents } from '../../ports/upstream.ts';
@@ -145,8 +145,12 @@ export class H2Exchange extends AnsweredExchange implements HeadGate, H2Waiter {
   }
 }
 
-/** Names in lower case, the pseudo-headers first (RFC 9113 section 8.3). `te` says that trailers are understood, without which some gRPC servers refuse. */
-function toH2Head({ method, path, headers }: OutgoingRequest): readonly string[] {
+/**
+ * Names in lower case, the pseudo-headers first (RFC 9113 section 8.3). `te` says that trailers are understood, without which some gRPC servers refuse.
+ * What holds the value is never indexed (RFC 7541 section 7.1.3): it would stay in the table of the connection after its lease, and an agent that
+ * writes headers beside it could have it guessed from lengths. `:path` is never indexed by Node.
+ */
+function toH2Head({ method, path, headers, secretNames }: OutgoingRequest): readonly string[] {
   let authority = '';
   const fields: string[] = [];
   for (let index = 0; index + 1 < headers.length; index += 2) {
@@ -155,7 +159,8 @@ function toH2Head({ method, path, headers }: OutgoingRequest): readonly string[]
     if (name === 'host') authority = value;
     else fields.push(name, value);
   }
-  return [':method', method, ':scheme', 'https', ':authority', authority, ':path', path, ...fields, 'te', 'trailers'];
+  const head = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path, ...fields, 'te', 'trailers'];
+  return Object.assign(head, { [sensitiveHeaders]: secretNames });
 }
 
 /** Sends a body with back-pressure. The returned function stops it where it is. */

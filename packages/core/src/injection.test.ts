@@ -93,7 +93,7 @@ describe('an injection', () => {
   });
 });
 
-describe('a value is judged before it is stored', () => {
+describe('THREATS 8: a value is judged before it is stored', () => {
   test('printable ASCII from 8 bytes to 16 KiB is accepted', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[!-~][ -~]{6,300}[!-~]$/), (text) => {

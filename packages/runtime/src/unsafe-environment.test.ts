@@ -5,6 +5,11 @@ test.each([
   [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, []],
   [{ NODE_TLS_REJECT_UNAUTHORIZED: '1' }, []],
   [{ NODE_DEBUG: 'http' }, []],
+  [{ NODE_DEBUG_NATIVE: 'http2' }, []],
+  [{ GRPC_TRACE: 'all' }, []],
+  [{ GRPC_NODE_TRACE: 'all' }, []],
+  [{ GOOGLE_SDK_NODE_LOGGING: '*' }, []],
+  [{ SSLKEYLOGFILE: '/tmp/keys' }, []],
   [{ NODE_OPTIONS: '--max-old-space-size=100 --inspect=0' }, []],
   [{}, ['--tls-keylog=/tmp/keys']],
 ])('an environment that exposes secrets is refused at start: %j %j', (env, execArgv) => {

@@ -11,6 +11,16 @@ const optionsThatExpose = [
   '--insecure-http-parser',
 ];
 
+/** What Node, grpc-js and Google's client read to print what passes through them: headers, tokens, and a data key that KMS has just unwrapped. */
+const variablesThatExpose = [
+  'NODE_DEBUG',
+  'NODE_DEBUG_NATIVE',
+  'GRPC_TRACE',
+  'GRPC_NODE_TRACE',
+  'GOOGLE_SDK_NODE_LOGGING',
+  'SSLKEYLOGFILE',
+];
+
 /**
  * Refuses to start in an environment that turns verification off or writes memory, headers or keys somewhere (INV-8, INV-15).
  * Throws AppError `invalid_argument` that lists every problem at once.
@@ -22,7 +32,7 @@ export function refuseUnsafeEnvironment(env: Readonly<Record<string, string | un
       'NODE_TLS_REJECT_UNAUTHORIZED is set: it turns certificate checks off for the whole process. Unset it; give a private CA to the destination with --ca.',
     );
   }
-  for (const name of ['NODE_DEBUG', 'GRPC_TRACE', 'SSLKEYLOGFILE']) {
+  for (const name of variablesThatExpose) {
     if ((env[name] ?? '') !== '') problems.push(`${name} is set: it can print headers or keys. Unset it.`);
   }
   const options = [...(env.NODE_OPTIONS ?? '').split(/\s+/), ...execArgv];

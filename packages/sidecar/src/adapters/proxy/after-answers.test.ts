@@ -53,3 +53,30 @@ test('an agent that did not wait for its answer is cut off', async () => {
   await once(agent, 'close');
   expect(isHandedOver).toBe(false);
 });
+
+/** Another request behind the first. */
+async function pipelined(): Promise<ServerResponse> {
+  agent.write('GET /second HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [, second] = await once(server, 'request');
+  return second;
+}
+
+test('several answers that have ended leave first, in their order', async () => {
+  const second = await pipelined();
+  const { socket } = incoming;
+  response.end('one');
+  second.end('two');
+  await new Promise<void>((resolve) => afterAnswers(socket, resolve));
+  expect([second.writableFinished, responseOn(socket), socket.timeout]).toEqual([true, undefined, 0]);
+});
+
+test('an agent that did not wait for a later one of several answers is cut off', async () => {
+  await pipelined();
+  response.end('one');
+  let isHandedOver = false;
+  afterAnswers(incoming.socket, () => {
+    isHandedOver = true;
+  });
+  await once(agent.resume(), 'close');
+  expect(isHandedOver).toBe(false);
+});

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { ServerHttp2Stream } from 'node:http2';
+import { connect, type ServerHttp2Stream } from 'node:http2';
 import type { Route } from '@leasehold/core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createTestCa } from '../harness/certificates.ts';
@@ -268,6 +268,31 @@ describe('a vendor that speaks HTTP/1.1 only', () => {
     expect([status, headers['grpc-status'], headers['x-leasehold-error']]).toEqual([200, '13', 'upstream_protocol_error']);
     expect(headers['grpc-message']).toContain('does not speak HTTP/2');
     session.close();
+  });
+});
+
+describe('an agent that ends its half of a connection is gone', () => {
+  test('without a word of HTTP/2, and nothing is kept of it', async () => {
+    await start();
+    const socket = await rig.connectRaw();
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    await eventually(() => rig.path.kept.size === 1);
+    socket.end();
+    await eventually(() => rig.path.kept.size === 0);
+  });
+
+  test('in the middle of an answer, and so is its request at the vendor', async () => {
+    await start((stream) => {
+      stream.respond({ ':status': 200 });
+      stream.write('some');
+    });
+    const socket = await rig.connectRaw();
+    const session = connect(`https://${rig.authority}`, { createConnection: () => socket }).on('error', () => undefined);
+    const stream = session.request({ ':path': '/x' }).on('error', () => undefined);
+    await once(stream, 'data');
+    socket.end();
+    await eventually(() => rig.path.kept.size === 0 && seen[0]?.stream.closed === true);
+    expect(outcomes()).toEqual([['forwarded', 200]]);
   });
 });
 

@@ -44,6 +44,8 @@ export function createH2Connections({ onRefused, headTimeoutMs, bodyIdleMs }: H2
       let openStreams = 0;
       const firstRequest = setTimeout(() => session.destroy(), headTimeoutMs);
       session.once('close', () => clearTimeout(firstRequest));
+      // Whoever ends its half is gone, as over HTTP/1.1. Node would keep the other half until the session is idle for too long.
+      socket.once('end', () => session.destroy());
       // What goes wrong with a connection shows on its streams, too; unheard it would end the process.
       session.on('error', () => undefined);
       session.setTimeout(idleMs, () => {

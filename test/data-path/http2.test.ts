@@ -271,6 +271,29 @@ describe('a vendor that speaks HTTP/1.1 only', () => {
   });
 });
 
+test('THREATS 39: a vendor that does not end its side of a connection that is over does not hold ours', async () => {
+  const ca = await createTestCa();
+  const { certPem: cert, keyPem: key } = await ca.issue(['localhost']);
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+  const okOnStream1 = Buffer.from([0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]);
+  const vendor = await startUpstream(
+    (peer) => {
+      peer.write(settings);
+      peer.socket.once('data', () => peer.write(okOnStream1));
+    },
+    { cert, key, ALPNProtocols: ['h2'], allowHalfOpen: true },
+  );
+  await start(undefined, { vendorPort: vendor.port, ca, path: { upstream: { idleConnectionMs: 50 } } });
+  const session = await rig.connect();
+  expect((await answerTo(session.request({ ':path': '/x' }, { endStream: true }))).status).toBe(200);
+  session.close();
+  const { socket } = await vendor.peer(0);
+  await once(socket, 'end');
+  expect([socket.destroyed, rig.path.isConnectedTo(socket)]).toEqual([false, true]);
+  await eventually(() => !rig.path.isConnectedTo(socket));
+  await vendor.close();
+});
+
 describe('an agent that ends its half of a connection is gone', () => {
   test('without a word of HTTP/2, and nothing is kept of it', async () => {
     await start();

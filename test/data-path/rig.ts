@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { AppError, type Destination, type Instant, parseDestination, type Route, Secret } from '@leasehold/core';
 import { systemClock } from '@leasehold/runtime';
 import { type ProxyOptions, startProxy } from '../../packages/sidecar/src/adapters/proxy/listener.ts';
@@ -33,6 +34,8 @@ export interface DataPath {
   route(...routes: readonly Route[]): void;
   /** Host names and the addresses that they resolve to; each look-up takes the next list, the last one stays. */
   readonly names: Map<string, (readonly string[])[]>;
+  /** Whether a connection that a vendor has accepted is still held at our end. */
+  isConnectedTo(accepted: Socket): boolean;
   /** Drops all connections to vendors, as the end of the sidecar does. */
   closeUpstream(): Promise<void>;
   close(): Promise<void>;
@@ -147,6 +150,7 @@ export async function startDataPath(changes: DataPathChanges = {}): Promise<Data
       routes = next;
       for (const { credentialId } of next) if (!leases.values.has(credentialId)) leases.values.set(credentialId, secretValue);
     },
+    isConnectedTo: outgoing.isOurs,
     closeUpstream: upstream.close,
     close: async () => {
       end.abort();

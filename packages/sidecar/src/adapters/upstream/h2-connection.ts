@@ -45,6 +45,7 @@ const clientPrefaceLength = 24;
 const windowBytes = 262_144;
 const connectionWindowBytes = 1_048_576;
 const maxHeaderBytes = 65_536;
+const lingerMs = 2_000;
 
 /**
  * The head of a request waits inside Node for a later tick, for a slot at the vendor, for the connection to take what came before. So the gate is
@@ -82,8 +83,14 @@ export function createH2Connection(
     const isLast = (type === frameTypes.data || type === frameTypes.headers) && (flags & endStreamFlag) !== 0;
     if (isLast && streams.has(streamId)) whole.add(streamId);
   });
+  const leg = new Leg(socket, leaving, coming);
+  // Node has ended it, after the last stream, and waits for the vendor to do the same: one that does not would hold the connection for ever.
+  leg.once('finish', () => {
+    const linger = setTimeout(() => leg.destroy(), lingerMs);
+    leg.once('close', () => clearTimeout(linger));
+  });
   const session = connectHttp2(authority, {
-    createConnection: () => new Leg(socket, leaving, coming),
+    createConnection: () => leg,
     settings: { enablePush: false, initialWindowSize: windowBytes, maxHeaderListSize: maxHeaderBytes },
     peerMaxConcurrentStreams: maxStreams,
   });

@@ -304,6 +304,18 @@ describe('an agent that ends its half of a connection is gone', () => {
     await eventually(() => rig.path.kept.size === 0);
   });
 
+  test('THREATS 39: and so is one that said goodbye and does not end its own', async () => {
+    await start();
+    const socket = await rig.connectRaw();
+    socket.allowHalfOpen = true;
+    const settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    socket.resume().write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from([...settings, ...goaway])]));
+    await once(socket, 'end');
+    expect([socket.destroyed, rig.path.kept.size]).toEqual([false, 1]);
+    await eventually(() => rig.path.kept.size === 0);
+  });
+
   test('in the middle of an answer, and so is its request at the vendor', async () => {
     await start((stream) => {
       stream.respond({ ':status': 200 });

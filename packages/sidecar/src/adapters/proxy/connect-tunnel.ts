@@ -6,7 +6,7 @@ import type { AgentService, TunnelTarget } from '../../ports/agent-service.ts';
 import { afterAnswers } from './after-answers.ts';
 import { readConnectTarget } from './connect-target.ts';
 import { onFirstByte, tlsHandshake } from './first-byte.ts';
-import { type HttpConnections, type HttpConnectionsOptions, lingerMs } from './http-connections.ts';
+import type { HttpConnections, HttpConnectionsOptions } from './http-connections.ts';
 import { tunnelErrorFor } from './refusal.ts';
 import { refuseSocket } from './refuse-socket.ts';
 import type { EndTls } from './tls-terminator.ts';
@@ -38,14 +38,14 @@ export function serveConnect({ connections, open, endTls, serviceFor, onRefused,
     } catch (thrown) {
       const error = tunnelErrorFor(thrown, target);
       onRefused(error.code);
-      refuseSocket(socket, error, lingerMs);
+      refuseSocket(socket, error);
     }
   }
 
   function entryOf(socket: Socket, target: TunnelTarget, service: AgentService): TunnelEntry {
     return {
       accept: () => socket.write('HTTP/1.1 200 Connection Established\r\n\r\n'),
-      refuse: (error) => refuseSocket(socket, error, lingerMs),
+      refuse: (error) => refuseSocket(socket, error),
       intercept: () =>
         onFirstByte(socket, firstByteTimeoutMs, (byte) => {
           if (byte === tlsHandshake) endTls(socket, { scheme: 'https', ...target }, service);

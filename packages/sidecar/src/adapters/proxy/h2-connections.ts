@@ -7,6 +7,7 @@ import { isGrpc } from './grpc-refusal.ts';
 import { H2Reply } from './h2-reply.ts';
 import { readH2Request } from './h2-request.ts';
 import type { SettledInbound } from './inbound.ts';
+import { letLinger } from './linger.ts';
 
 export interface H2ConnectionsOptions {
   /** Counts what was refused before it was a request. */
@@ -46,6 +47,8 @@ export function createH2Connections({ onRefused, headTimeoutMs, bodyIdleMs }: H2
       session.once('close', () => clearTimeout(firstRequest));
       // Whoever ends its half is gone, as over HTTP/1.1. Node would keep the other half until the session is idle for too long.
       socket.once('end', () => session.destroy());
+      // Node ends it when the session is over, and waits for the agent to do the same.
+      socket.once('finish', () => letLinger(socket));
       // What goes wrong with a connection shows on its streams, too; unheard it would end the process.
       session.on('error', () => undefined);
       session.setTimeout(idleMs, () => {

@@ -37,8 +37,6 @@ export interface HttpConnections {
 }
 
 const maxHeaderBytes = 32_768;
-/** How long a connection that is being given up may take. */
-export const lingerMs = 2_000;
 
 /** HTTP/1.1 of agents, whichever way it came in. Whatever else comes is refused with a typed answer. */
 export function createHttpConnections(options: HttpConnectionsOptions): HttpConnections {
@@ -71,14 +69,14 @@ export function createHttpConnections(options: HttpConnectionsOptions): HttpConn
   });
   const inboundOf = (socket: Duplex): Inbound => inbounds.get(socket) ?? open;
 
-  const serving: ServeOptions = { serviceFor, batch: createAnswerBatch(), bodyIdleMs, lingerMs, onRefused };
+  const serving: ServeOptions = { serviceFor, batch: createAnswerBatch(), bodyIdleMs, onRefused };
   server.on('request', (incoming, response) => serveHttpExchange(serving, inboundOf(incoming.socket), incoming, response, false));
   server.on('checkContinue', (incoming, response) => serveHttpExchange(serving, inboundOf(incoming.socket), incoming, response, true));
   server.on('checkExpectation', (incoming, response) => serveHttpExchange(serving, inboundOf(incoming.socket), incoming, response, true));
 
   const refuseUncounted = (socket: Duplex, error: AppError) => {
     onRefused(error.code);
-    refuseSocket(socket, error, lingerMs);
+    refuseSocket(socket, error);
   };
   server.on('upgrade', (incoming, _, head) => {
     const { socket } = incoming;
@@ -92,7 +90,7 @@ export function createHttpConnections(options: HttpConnectionsOptions): HttpConn
     // In the middle of an answer there is no place for another.
     if (cause.code === 'ECONNRESET' || !socket.writable || inProgress?.headersSent === true) socket.destroy();
     // A body that goes wrong belongs to an exchange, which counts itself.
-    else if (inProgress !== undefined) refuseSocket(socket, unreadableRequest(cause), lingerMs);
+    else if (inProgress !== undefined) refuseSocket(socket, unreadableRequest(cause));
     else refuseUncounted(socket, unreadableRequest(cause));
   });
 

@@ -6,6 +6,7 @@ import { readAgentRequest } from './agent-request.ts';
 import type { AnswerBatch } from './answer-batch.ts';
 import { HttpReply } from './http-reply.ts';
 import type { Inbound } from './inbound.ts';
+import { lingerMs } from './linger.ts';
 import { errorFor } from './refusal.ts';
 
 export interface ServeOptions {
@@ -13,15 +14,13 @@ export interface ServeOptions {
   readonly batch: AnswerBatch;
   /** How long an agent may keep silent in the middle of a body, ms. */
   readonly bodyIdleMs: number;
-  /** How long the rest of a body that nobody wants is read, so that the agent gets to see its answer, ms. */
-  readonly lingerMs: number;
   /** Counts what was refused before it was a request. */
   readonly onRefused: (code: AppError['code']) => void;
 }
 
 /** One request of Node's server as an agent exchange. `isWaiting`: the agent holds its body back until it is told to go on. */
 export function serveHttpExchange(
-  { serviceFor, batch, bodyIdleMs, lingerMs, onRefused }: ServeOptions,
+  { serviceFor, batch, bodyIdleMs, onRefused }: ServeOptions,
   inbound: Inbound,
   incoming: IncomingMessage,
   response: ServerResponse,
@@ -37,12 +36,12 @@ export function serveHttpExchange(
     const error = errorFor(thrown, request);
     reply.refuse(error);
     onRefused(error.code);
-    discardRest(incoming, lingerMs);
+    discardRest(incoming);
     return;
   }
   const control = service.handle(request, reply);
   response.on('close', () => {
-    if (response.writableFinished) discardRest(incoming, lingerMs);
+    if (response.writableFinished) discardRest(incoming);
     else control.abandoned();
   });
   response.on('drain', () => control.drained());
@@ -60,7 +59,7 @@ function watchBody(incoming: IncomingMessage, control: ExchangeControl, bodyIdle
 }
 
 /** Without it the connection would wait for ever for somebody to read; closing at once could take the answer with it. */
-function discardRest(incoming: IncomingMessage, lingerMs: number): void {
+function discardRest(incoming: IncomingMessage): void {
   if (incoming.complete || incoming.destroyed) return;
   const { socket } = incoming;
   const timer = setTimeout(() => socket.destroy(), lingerMs);

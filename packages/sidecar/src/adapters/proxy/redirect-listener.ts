@@ -5,7 +5,7 @@ import { listening } from '@leasehold/runtime';
 import { readClientHello } from '../../domain/client-hello.ts';
 import type { AgentService } from '../../ports/agent-service.ts';
 import { onFirstByte } from './first-byte.ts';
-import { type HttpConnections, lingerMs } from './http-connections.ts';
+import type { HttpConnections } from './http-connections.ts';
 import { refuseSocket } from './refuse-socket.ts';
 import type { EndTls } from './tls-terminator.ts';
 import type { OpenTunnel } from './tunnel-opener.ts';
@@ -48,7 +48,7 @@ export async function startRedirects(options: RedirectListenerOptions, ended: Ab
     onFirstByte(socket, firstByteTimeoutMs, () => {
       if (options.isOurs(socket)) {
         onRefused('address_forbidden');
-        refuseSocket(socket, circle(), lingerMs);
+        refuseSocket(socket, circle());
         return;
       }
       connections.accept(socket, { kind: 'redirected' });

@@ -4,9 +4,7 @@ import type { AppError } from '@leasehold/core';
 import type { AgentReply } from '../../ports/agent-exchange.ts';
 import type { AnswerBatch } from './answer-batch.ts';
 import { HttpReply } from './http-reply.ts';
-
-/** How long an agent may take to end a connection that has nothing more to carry, ms. */
-const lingerMs = 2_000;
+import { letLinger } from './linger.ts';
 
 /** The agent's side of a handshake and of what follows: an answer like any other, or frames on the bare connection. */
 export class WebSocketReply implements AgentReply {
@@ -75,7 +73,6 @@ export class WebSocketReply implements AgentReply {
   #endConnection(): void {
     this.#socket.end();
     this.#socket.resume();
-    const timer = setTimeout(() => this.#socket.destroy(), lingerMs);
-    this.#socket.once('close', () => clearTimeout(timer));
+    letLinger(this.#socket);
   }
 }

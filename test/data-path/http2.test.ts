@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Route } from '@leasehold/core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createTestCa } from '../harness/certificates.ts';
@@ -268,66 +268,6 @@ describe('a vendor that speaks HTTP/1.1 only', () => {
     expect([status, headers['grpc-status'], headers['x-leasehold-error']]).toEqual([200, '13', 'upstream_protocol_error']);
     expect(headers['grpc-message']).toContain('does not speak HTTP/2');
     session.close();
-  });
-});
-
-test('THREATS 39: a vendor that does not end its side of a connection that is over does not hold ours', async () => {
-  const ca = await createTestCa();
-  const { certPem: cert, keyPem: key } = await ca.issue(['localhost']);
-  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
-  const okOnStream1 = Buffer.from([0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]);
-  const vendor = await startUpstream(
-    (peer) => {
-      peer.write(settings);
-      peer.socket.once('data', () => peer.write(okOnStream1));
-    },
-    { cert, key, ALPNProtocols: ['h2'], allowHalfOpen: true },
-  );
-  await start(undefined, { vendorPort: vendor.port, ca, path: { upstream: { idleConnectionMs: 50 } } });
-  const session = await rig.connect();
-  expect((await answerTo(session.request({ ':path': '/x' }, { endStream: true }))).status).toBe(200);
-  session.close();
-  const { socket } = await vendor.peer(0);
-  await once(socket, 'end');
-  expect([socket.destroyed, rig.path.isConnectedTo(socket)]).toEqual([false, true]);
-  await eventually(() => !rig.path.isConnectedTo(socket));
-  await vendor.close();
-});
-
-describe('an agent that ends its half of a connection is gone', () => {
-  test('without a word of HTTP/2, and nothing is kept of it', async () => {
-    await start();
-    const socket = await rig.connectRaw();
-    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-    await eventually(() => rig.path.kept.size === 1);
-    socket.end();
-    await eventually(() => rig.path.kept.size === 0);
-  });
-
-  test('THREATS 39: and so is one that said goodbye and does not end its own', async () => {
-    await start();
-    const socket = await rig.connectRaw();
-    socket.allowHalfOpen = true;
-    const settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    const goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    socket.resume().write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from([...settings, ...goaway])]));
-    await once(socket, 'end');
-    expect([socket.destroyed, rig.path.kept.size]).toEqual([false, 1]);
-    await eventually(() => rig.path.kept.size === 0);
-  });
-
-  test('in the middle of an answer, and so is its request at the vendor', async () => {
-    await start((stream) => {
-      stream.respond({ ':status': 200 });
-      stream.write('some');
-    });
-    const socket = await rig.connectRaw();
-    const session = connect(`https://${rig.authority}`, { createConnection: () => socket }).on('error', () => undefined);
-    const stream = session.request({ ':path': '/x' }).on('error', () => undefined);
-    await once(stream, 'data');
-    socket.end();
-    await eventually(() => rig.path.kept.size === 0 && seen[0]?.stream.closed === true);
-    expect(outcomes()).toEqual([['forwarded', 200]]);
   });
 });
 

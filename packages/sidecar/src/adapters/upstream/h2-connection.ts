@@ -60,11 +60,12 @@ export function createH2Connection(
 ): H2Connection {
   /** By stream: what was asked for and has not left yet. */
   const heads = new Map<number, HeadGate>();
-  const streams = new Set<number>();
+  const streams = new Map<number, ClientHttp2Stream>();
   /** Streams whose answer the vendor has said to be whole. */
   const whole = new Set<number>();
   let isReady = false;
   let isClosing = false;
+  let hasVendorEnded = false;
   let idle: NodeJS.Timeout | undefined;
 
   const leaving = createFrameWalk(clientPrefaceLength, (type, _, streamId) => {
@@ -83,7 +84,7 @@ export function createH2Connection(
     const isLast = (type === frameTypes.data || type === frameTypes.headers) && (flags & endStreamFlag) !== 0;
     if (isLast && streams.has(streamId)) whole.add(streamId);
   });
-  const leg = new Leg(socket, leaving, coming);
+  const leg = new Leg(socket, leaving, { seen: coming, ended: endByVendor });
   // Node has ended it, after the last stream, and waits for the vendor to do the same: one that does not would hold the connection for ever.
   leg.once('finish', () => {
     const linger = setTimeout(() => leg.destroy(), lingerMs);
@@ -116,6 +117,17 @@ export function createH2Connection(
   });
   armIdle();
 
+  /**
+   * What the vendor has not told to its end is broken off; what it has is still read. Node is not told: it would end our side, and a stream that is
+   * cancelled while it does so would end the process (an assertion of its JSStreamSocket).
+   */
+  function endByVendor(): void {
+    isClosing = true;
+    hasVendorEnded = true;
+    for (const [id, stream] of streams) if (!whole.has(id)) stream.destroy();
+    if (streams.size === 0) leg.destroy();
+  }
+
   function armIdle(): void {
     clearTimeout(idle);
     idle = setTimeout(() => session.close(), idleConnectionMs);
@@ -141,12 +153,15 @@ export function createH2Connection(
         throw new Error('a stream without a number can not be gated');
       }
       heads.set(id, gate);
-      streams.add(id);
+      streams.set(id, stream);
       clearTimeout(idle);
       stream.once('close', () => {
         streams.delete(id);
         whole.delete(id);
-        if (streams.size === 0) armIdle();
+        if (streams.size === 0) {
+          if (hasVendorEnded) leg.destroy();
+          else armIdle();
+        }
         on.freed();
       });
       return stream;

@@ -73,7 +73,7 @@ export class WebSocketExchange extends AnsweredExchange {
       hasLeft = true;
       this.on.left();
     };
-    const vendorLeg = new Leg(socket, pass, undefined, true);
+    const vendorLeg = new Leg(socket, pass, { isFirstCleared: true });
     const agentSide = new AgentSide(body, { frames: (chunk) => this.#attempt(() => this.received(chunk)), ended: () => this.#whole({}) });
     this.#vendorLeg = vendorLeg;
     this.#agentSide = agentSide;

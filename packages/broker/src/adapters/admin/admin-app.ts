@@ -58,12 +58,21 @@ export function createAdminApp(admin: AdminUseCases, onRequest: (record: AdminRe
   addTrailRoutes(app, admin, (c, thrown) => onRequest({ ...recordOf(c), status: 500, durationMs: 0, thrown }));
 
   app.notFound((c) => refuse(c, new AppError('not_found', 'The admin API has no such route. See docs/admin-api.md.')));
-  app.onError((thrown, c) => refuse(c, AppError.from(thrown)));
+  app.onError((thrown, c) => refuse(c, isBrokenOff(thrown) ? brokenOff() : AppError.from(thrown)));
   return app;
 }
 
 function recordOf(c: Ctx): Pick<AdminRequestRecord, 'method' | 'route' | 'requestId'> {
   return { method: c.req.method, route: routePath(c, -1), requestId: c.get('requestId') };
+}
+
+/** By the client, in the middle of its body: whatever else may be reset is told by an AppError. */
+function isBrokenOff(thrown: Error): boolean {
+  return 'code' in thrown && thrown.code === 'ECONNRESET';
+}
+
+function brokenOff(): AppError {
+  return new AppError('bad_request', 'The request broke off before its body was whole. Send it again.');
 }
 
 function refuse(c: Ctx, error: AppError): Response {

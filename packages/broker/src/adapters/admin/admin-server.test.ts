@@ -2,7 +2,7 @@ import { request } from 'node:https';
 import { connect } from 'node:tls';
 import { type AdminClient, createAdminClient } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type BrokerRig, bytes, createRig, draft } from '../../app/broker-rig.suite.ts';
 import type { AdminUseCases, ConfirmationProgress } from '../../ports/use-cases.ts';
 import { issueServer, makeCa } from '../tls/issue.ts';
@@ -173,6 +173,17 @@ describe('server and client over TLS', () => {
       outgoing.end();
     });
     expect(status).toEqual([400, 'invalid_argument']);
+  });
+
+  test('a client that breaks off in the middle of a body is no failure of ours', async () => {
+    const { port } = await serve();
+    const headers = { authorization: `Bearer ${token}`, 'transfer-encoding': 'chunked' };
+    const outgoing = request({ host: 'localhost', port, ca: tls.caPem, method: 'POST', path: '/v1/tenants/one/agents', headers });
+    outgoing.on('error', () => undefined).write('{"name":');
+    await vi.waitFor(() => expect(outgoing.socket?.bytesWritten).toBeGreaterThan(0));
+    outgoing.destroy();
+    await vi.waitFor(() => expect(log).toHaveLength(1));
+    expect(log).toMatchObject([{ status: 400 }]);
   });
 });
 

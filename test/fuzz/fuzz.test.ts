@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { eventually } from '../data-path/eventually.ts';
 import { routeTo, secretValue, startDataPath } from '../data-path/rig.ts';
@@ -25,7 +26,7 @@ test(`THREATS 1, 7, 39: whatever agents and vendors send, the sidecar stays up, 
   const vendors = await startHostileVendors(createChance(seed + 1));
   stops.push(vendors.close);
   const impatient = { headersTimeoutMs: 400, waitMs: 400, halfOpenMs: 100, idleConnectionMs: 300, timeoutMs: 400 };
-  const path = await startDataPath({ upstream: impatient });
+  const path = await startDataPath({ upstream: impatient, redirect: { http: 0, tls: 0 } });
   stops.push(path.close);
   const { caPem } = vendors;
   const called = (credentialName: string) => ({ credentialName, credentialId: `crd_${credentialName}` });
@@ -38,7 +39,8 @@ test(`THREATS 1, 7, 39: whatever agents and vendors send, the sidecar stays up, 
     }),
     routeTo(`https://localhost:${vendors.h2Port}`, { ...called('h2'), destination: { caPem }, injection: { kind: 'query', name: 'key' } }),
   );
-  const targets = { proxyPort: path.port, tls: `localhost:${vendors.tlsPort}`, h2: `localhost:${vendors.h2Port}` };
+  const redirects = [path.redirect.http ?? 0, path.redirect.tls ?? 0] as const;
+  const targets = { proxyPort: path.port, tls: `localhost:${vendors.tlsPort}`, h2: `localhost:${vendors.h2Port}`, redirects } as const;
   const revoking = setInterval(() => {
     if (chance.in(0.3)) path.leases.revoke();
     setTimeout(() => {
@@ -62,7 +64,15 @@ test(`THREATS 1, 7, 39: whatever agents and vendors send, the sidecar stays up, 
   path.leases.refusedBy = undefined;
 
   expect(leaks).toBe(0);
-  await eventually(() => path.leases.held.size === 0 && path.kept.size === 0 && ![...vendors.open].some(path.isConnectedTo));
+  const left = () => ({
+    inFlight: path.leases.held.size,
+    tunnels: path.kept.size,
+    toVendors: [...vendors.open].filter(path.isConnectedTo).length,
+  });
+  const nothing = { inFlight: 0, tunnels: 0, toVendors: 0 };
+  // What is left is shown below.
+  await eventually(() => isDeepStrictEqual(left(), nothing)).catch(() => undefined);
+  expect(left()).toEqual(nothing);
   const outcomes = new Set(path.uses.map(({ outcome }) => outcome));
   expect([...outcomes]).toEqual(expect.arrayContaining(['forwarded', 'lease_revoked', 'upstream_protocol_error', 'bad_request']));
   expect(outcomes).not.toContain('internal');

@@ -10,13 +10,16 @@ export interface Targets {
   /** `HOST:PORT` of vendors that speak HTTP/1.1 and HTTP/2 over TLS. */
   readonly tls: string;
   readonly h2: string;
+  /** Where redirected connections are taken: for HTTP and for TLS. */
+  readonly redirects: readonly [number, number];
 }
 
 /** One connection of an agent that follows no rules. Resolves with all that it was told, once it is gone. */
 export async function attack(targets: Targets, chance: Chance): Promise<string> {
-  const { proxyPort } = targets;
+  const { proxyPort, redirects } = targets;
   if (chance.in(0.4))
     return overHttp1(toProxy(proxyPort), `127.0.0.1:${proxyPort}`, `/${chance.pick(['plain', 'tls', 'unknown'])}`, chance);
+  if (chance.in(0.1)) return redirected(redirects, chance);
   const authority = chance.pick([targets.tls, targets.h2, targets.h2, '127.0.0.1:22', 'unknown.example:443']);
   const tunnel = await openTunnel(proxyPort, authority, chance);
   if (tunnel === undefined) return '';
@@ -25,6 +28,14 @@ export async function attack(targets: Targets, chance: Chance): Promise<string> 
   if (inside === undefined) return '';
   if (inside.alpnProtocol !== 'h2') return overHttp1(inside, authority, '', chance);
   return chance.in(0.3) ? byFrames(inside, chance) : overHttp2(inside, authority, chance);
+}
+
+/** An agent that knows of no proxy. */
+async function redirected([http, tls]: Targets['redirects'], chance: Chance): Promise<string> {
+  const host = chance.pick(['localhost', 'unknown.example', '127.0.0.1']);
+  if (chance.in(0.5)) return overHttp1(toProxy(http), host, '', chance);
+  const inside = await secure(toProxy(tls), chance);
+  return inside === undefined ? '' : overHttp1(inside, host, '', chance);
 }
 
 function toProxy(port: number): Socket {

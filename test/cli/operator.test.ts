@@ -32,6 +32,14 @@ describe('the way of an operator', () => {
     const [grant] = await json('grant add --agent dev --credential api --rate 60');
     expect(grant).toMatchObject({ agent: 'dev', credential: 'api', ttl_ms: 300_000, rate_per_minute: 60, committed_at: null });
     expect(await json('grant list')).toHaveLength(1);
+    const limits = { methods: ['GET'], path_prefixes: ['/v1'], rate_per_minute: 60, not_after: '2090-01-01T00:00:00.000Z', ttl_ms: 60_000 };
+    await json('grant add --agent dev --credential api --method get --path /v1 --not-after 2090-01-01T00:00:00Z --ttl 1m');
+    expect(await json('grant list')).toMatchObject([limits]);
+    // As the hint of a refused path says: nothing else is dropped.
+    await json('grant add --agent dev --credential api --path /v2');
+    expect(await json('grant list')).toMatchObject([{ ...limits, path_prefixes: ['/v2'] }]);
+    await json('grant revoke --agent dev --credential api --yes');
+    await json('grant add --agent dev --credential api --rate 60');
 
     const { lending } = operator.broker;
     const session = lending.verifySession(

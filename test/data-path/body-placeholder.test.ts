@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from './eventually.ts';
 import { type DataPath, revokedError, routeTo, secretValue, startDataPath } from './rig.ts';
 import { answerEach, exchangeBytes, openPeer, parseAnswer, type ScriptedUpstream, startUpstream } from './sockets.ts';
 
@@ -101,9 +102,14 @@ describe('a body that is looked into', () => {
   });
 
   test('the last gate is asked again once the body is there', async () => {
+    const peer = await openPeer(path.port);
+    peer.write(head(isJson, `content-length: ${body.length}`) + body.slice(0, 5));
+    await eventually(() => path.leases.held.size === 1);
+    // Nobody cuts it: only the gate is left.
     path.leases.refusedBy = revokedError;
-    const answer = await exchangeBytes(path.port, head(isJson, `content-length: ${body.length}`) + body);
-    expect(parseAnswer(answer).headers['x-leasehold-error']).toBe('lease_revoked');
+    peer.write(body.slice(5));
+    expect(parseAnswer((await peer.closed()).received).headers['x-leasehold-error']).toBe('lease_revoked');
+    expect(path.leases.gateAsked).toBeGreaterThan(0);
     for (const { received } of upstream.peers) expect(received).toBe('');
   });
 

@@ -165,8 +165,9 @@ describe('INV-6: a revocation ends what is in flight, on both sides', () => {
     const [held] = path.leases.held;
     expect(held?.isStreaming()).toBe(false);
     await ask('GET');
+    await eventually(() => path.leases.held.size === 2);
     const other = [...path.leases.held].at(-1);
-    expect(other?.isStreaming()).toBe(false);
+    expect([other === held, other?.isStreaming()]).toEqual([false, false]);
   });
 
   test('once it is over nothing is held', async () => {

@@ -62,7 +62,7 @@ async function holdsAll(store: Store, acknowledged: readonly string[]): Promise<
     if (kind === 'lease') expect((await store.directory.find({ tenant, lease: { id } })).lease?.id, line).toBe(id);
     else if (kind === 'grant') expect((await store.directory.find({ tenant, grant: { id } })).grant?.id, line).toBe(id);
     else {
-      const [row] = await store.log.after(tenantId, Number(seq) - 1, 1);
+      const [row] = await store.log.after(tenantId, { epoch: await epochOf(store, tenantId), seq: Number(seq) - 1 }, 1);
       expect([row?.seq, row?.ids], line).toEqual([Number(seq), [id]]);
       const { lease, grant } = await store.directory.find({ tenant, ...(id.startsWith('lease') ? { lease: { id } } : { grant: { id } }) });
       if (id.startsWith('lease')) expect(lease?.ended?.how, line).toBe('revoked');
@@ -71,11 +71,16 @@ async function holdsAll(store: Store, acknowledged: readonly string[]): Promise<
   }
 }
 
+async function epochOf(store: Store, tenantId: string): Promise<string> {
+  return (await store.log.heads([tenantId])).get(tenantId)?.epoch ?? '';
+}
+
 async function isWhole(store: Store, tenantId: string): Promise<void> {
   const trail = await allAfter<AuditRow>((after) => store.audit.rows(tenantId, after, 1_000));
   expect(await verifyAudit({ audit: store.audit, sha256, auditMac }, tenantId)).toEqual({ intact: true, rows: trail.length });
 
-  const log = await allAfter<LoggedRevocation>((after) => store.log.after(tenantId, after, 1_000));
+  const epoch = await epochOf(store, tenantId);
+  const log = await allAfter<LoggedRevocation>((seq) => store.log.after(tenantId, { epoch, seq }, 1_000));
   expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1));
   expect((await store.log.heads([tenantId])).get(tenantId)?.seq ?? 0).toBe(log.length);
 

@@ -54,7 +54,8 @@ beforeAll(async () => {
     '0',
   ];
   child = fork(join(import.meta.dirname, 'sidecar-process.ts'), flags, {
-    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+    // Otherwise a snapshot holds no more than the first 1,024 characters of a string.
+    execArgv: ['--expose-gc', '--heap-snapshot-string-limit=1000000', '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   ({ proxyPort } = await said<{ proxyPort: number }>());
@@ -117,7 +118,9 @@ async function openSession(port: number): Promise<ClientHttp2Session | undefined
 async function lend(name: string): Promise<void> {
   await addCredential(stack, vendor, { name, value: canary(name), extra: ['--path', `/${name}`] });
   await stack.ok(['grant', 'add', '--agent', 'looked-into', '--credential', name, '--ttl', '5m']);
-  const call = () => throughBaseUrl(proxyPort, `/${name}/${name}`);
+  // The value goes out behind them, in one string with them.
+  const headers = { 'x-long': 'x'.repeat(2_048) };
+  const call = () => throughBaseUrl(proxyPort, `/${name}/${name}`, { headers });
   await eventually(call, ({ status }) => status === 200);
   for (let count = 0; count < 20; count += 1) await call();
   await throughProxy(proxyPort, `${vendor.url.replace('https:', 'http:')}/${name}`);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Mutation, mutations } from './mutations.ts';
 import { copyTree } from './tree-copy.ts';
@@ -61,6 +61,8 @@ function isNoticed(dir: string, mutation: Mutation): boolean {
 /** A test file that does not even load is an error, and no test that failed: it would notice anything. */
 function run(dir: string, tests: readonly string[], flags: readonly string[] = []): Outcome {
   const report = join(dir, 'report.json');
+  // What is read below must not be what was told of the mutation before.
+  rmSync(report, { force: true });
   const begin = performance.now();
   const vitest = join(dir, 'node_modules', 'vitest', 'vitest.mjs');
   const { stderr } = spawnSync(

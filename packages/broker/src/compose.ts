@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@leasehold/core';
 import { createRegistry, type Logger, startOpsServer, systemClock, version } from '@leasehold/runtime';
@@ -151,10 +151,7 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
 async function openKeyService(settings: BrokerSettings): Promise<KeyService> {
   const dir = settings['state-dir'];
   if (settings.kek === 'local') {
-    const hasData = await readFile(join(dir, 'leasehold.db')).then(
-      ({ length }) => length > 0,
-      () => false,
-    );
+    const hasData = await holdsData(join(dir, 'leasehold.db'));
     return openLocalKeyFile(settings['kek-file'] ?? join(dir, 'kek'), !hasData);
   }
   const keyName = settings['gcp-kms-key'];
@@ -184,4 +181,16 @@ async function openIdentity(settings: BrokerSettings): Promise<TlsIdentity> {
   }
   const names = ['localhost', '127.0.0.1', '::1', 'leasehold-broker', ...settings['tls-name']];
   return openBrokerIdentity(join(settings['state-dir'], 'tls'), names, Date.now());
+}
+
+/** Only a file that is not there is none: whatever else keeps it from being looked at must not lead to a new key beside it. */
+async function holdsData(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).size > 0;
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return false;
+    throw new AppError('store_unavailable', `The database ${path} can't be looked at. Check that this user may read it.`, {
+      cause: thrown,
+    });
+  }
 }

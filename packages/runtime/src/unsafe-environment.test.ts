@@ -11,7 +11,10 @@ test.each([
   [{ GOOGLE_SDK_NODE_LOGGING: '*' }, []],
   [{ SSLKEYLOGFILE: '/tmp/keys' }, []],
   [{ NODE_OPTIONS: '--max-old-space-size=100 --inspect=0' }, []],
+  [{ NODE_OPTIONS: '"--inspect"' }, []],
+  [{ NODE_OPTIONS: '--heapsnapshot_signal=SIGUSR2' }, []],
   [{}, ['--tls-keylog=/tmp/keys']],
+  [{}, ['--tls_keylog=/tmp/keys']],
 ])('an environment that exposes secrets is refused at start: %j %j', (env, execArgv) => {
   expect(() => refuseUnsafeEnvironment(env, execArgv)).toThrow();
 });

@@ -37,8 +37,13 @@ export function refuseUnsafeEnvironment(env: Readonly<Record<string, string | un
   }
   const options = [...(env.NODE_OPTIONS ?? '').split(/\s+/), ...execArgv];
   for (const option of options) {
-    if (optionsThatExpose.some((bad) => option.startsWith(bad)))
+    if (optionsThatExpose.some((bad) => plainly(option).startsWith(bad)))
       problems.push(`Node option ${option} can expose what this process holds. Remove it.`);
   }
   if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
+}
+
+/** As Node reads it: quotes are taken off, and an underscore is as good as a dash. */
+function plainly(option: string): string {
+  return option.replaceAll('"', '').replaceAll('_', '-');
 }

@@ -86,7 +86,7 @@ function audited(
     agentId: agent.id,
     credentialId: credential.id,
     grantId: grant.id,
-    detail: { agent: agent.name, credential: credential.name, ttl_ms: grant.ttlMs },
+    detail: { agent: agent.name, credential: credential.name, ttl_ms: grant.ttlMs, ...limitsOf(grant) },
   };
 }
 
@@ -100,4 +100,14 @@ function checkDraft({ ttlMs, limits: { methods, pathPrefixes, ratePerMinute } }:
       : ['the rate is a whole number of requests a minute, from 1.']),
   ];
   if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
+}
+
+/** So that the trail can tell when one was dropped. */
+function limitsOf({ notAfter, limits: { methods, pathPrefixes, ratePerMinute } }: Grant): Record<string, string | number> {
+  return {
+    ...(notAfter !== undefined && { not_after: notAfter }),
+    ...(methods.length > 0 && { methods: methods.join(' ') }),
+    ...(pathPrefixes.length > 0 && { path_prefixes: pathPrefixes.join(' ') }),
+    ...(ratePerMinute !== undefined && { rate_per_minute: ratePerMinute }),
+  };
 }

@@ -107,7 +107,9 @@ describe('changes that take something away', () => {
     const { revocation } = await act();
     expect(revocation?.head.seq).toBe(1);
     const tenantId = (await rig.store.directory.find({ tenant: { name: 'one' } })).tenant?.id ?? '';
-    expect(await rig.store.log.after(tenantId, 0, 10)).toMatchObject([{ seq: 1, scope, reason }]);
+    expect(await rig.store.log.after(tenantId, { epoch: revocation?.head.epoch ?? '', seq: 0 }, 10)).toMatchObject([
+      { seq: 1, scope, reason },
+    ]);
     expect(await trailOf('one')).toHaveLength(trailBefore + 1);
     expect(rig.wakeUps()).toBe(wakeUps + 1);
   });
@@ -228,5 +230,17 @@ test('a placeholder is filled with chance of its own when the credential is stor
 describe('INV-13: the trail verifies, and names what was done to it', () => {
   test('untouched it is intact', async () => {
     expect(await rig.admin.verifyAudit(rig.root, 'one')).toEqual({ intact: true, rows: 4 });
+  });
+
+  test('THREATS 34: a long trail does not keep others waiting while it is walked', async () => {
+    for (let count = 0; count < 450; count += 1) await rig.admin.addAgent(rig.root, 'one', `agent-${count}`);
+    let turns = 0;
+    const turning = setInterval(() => {
+      turns += 1;
+    }, 0);
+    const verdict = await rig.admin.verifyAudit(rig.root, 'one');
+    clearInterval(turning);
+    expect(verdict).toMatchObject({ intact: true, rows: 454 });
+    expect(turns).toBeGreaterThan(0);
   });
 });

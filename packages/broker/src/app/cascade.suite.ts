@@ -37,7 +37,8 @@ export function describeCascade(store: string, open: (memory: Store, options: Me
     };
     const logOf = async (name: string) => {
       const { tenant: found } = await rig.store.directory.find({ tenant: { name } });
-      return rig.store.log.after(found?.id ?? '', 0, 10);
+      const [[id, head] = ['', { epoch: '', seq: 0 }]] = await rig.store.log.heads([found?.id ?? '']);
+      return rig.store.log.after(id, { ...head, seq: 0 }, 10);
     };
 
     test.each(cascades)('$name ends every lease below it by one row, visits none of them, and leaves the others alone', async (change) => {

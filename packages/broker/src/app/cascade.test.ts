@@ -2,13 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { createSqliteStore } from '../adapters/sql/sqlite-store.ts';
 import { bytes, createRig, draft, grantDraft } from './broker-rig.suite.ts';
 import { describeCascade } from './cascade.suite.ts';
 
+const root = mkdtempSync(join(tmpdir(), 'leasehold-cascade-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
 describeCascade('the store in memory', (store) => store);
-describeCascade('SQLite', (_, options) => createSqliteStore({ path: ':memory:', ...options }));
+describeCascade('SQLite', (_, options) => createSqliteStore({ path: join(mkdtempSync(join(root, 'each-')), 'leasehold.db'), ...options }));
 
 test('INV-3: the kill switch writes the parent, a row of the log and a row of the trail for each tenant, however much hangs below', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'leasehold-cascade-'));

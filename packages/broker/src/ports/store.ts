@@ -105,8 +105,11 @@ export interface Committed<T> {
 export interface RevocationLog {
   /** Heads of these tenants by a read that *begins* after the call (promise 4 hangs on it: never from a cache). Missing tenants are left out. */
   heads(tenantIds: readonly string[]): Promise<ReadonlyMap<string, LogHead>>;
-  /** Rows with seq > after, in order, at most `limit`. `at` is the commit's wall clock in ms. */
-  after(tenantId: string, after: number, limit: number): Promise<readonly LoggedRevocation[]>;
+  /**
+   * Rows with seq > `after.seq`, in order, at most `limit`; none when the log is another one than that of `after`'s epoch: a database that was
+   * restored meanwhile gives the same seqs to other events. `at` is the commit's wall clock in ms.
+   */
+  after(tenantId: string, after: LogHead, limit: number): Promise<readonly LoggedRevocation[]>;
   /** Store-wide counter that moves with every change to a tenant, agent, credential or grant. */
   revision(): Promise<number>;
   /** Agents whose routes may have changed after `revision`: derived from their tenant, grants and credentials. */

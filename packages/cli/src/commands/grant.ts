@@ -1,3 +1,4 @@
+import type { GrantResource } from '@leasehold/contract/admin';
 import { AppError, isMethod, isPathPrefix, parseDuration } from '@leasehold/core';
 import type { Command } from 'commander';
 import { allPages, type CommonFlags, operate, repeatable, tenantVerb, waitFlag, yesFlag } from '../command.ts';
@@ -12,19 +13,21 @@ interface PairFlags extends CommonFlags {
 }
 
 interface AddFlags extends PairFlags {
-  readonly ttl: string;
+  readonly ttl?: string;
   readonly notAfter?: string;
   readonly method?: readonly string[];
   readonly path?: readonly string[];
   readonly rate?: string;
 }
 
+const defaultTtl = '5m';
+
 export function addGrantCommands(program: Command): void {
   const noun = program.command('grant').description('which agent may lease which credential');
   tenantVerb(noun, 'add', 'let an agent lease a credential, or change the limits of a grant that is there')
     .option('--agent <name>', 'the agent')
     .option('--credential <name>', 'the credential')
-    .option('--ttl <duration>', 'longest lease', '5m')
+    .option('--ttl <duration>', `longest lease (default: ${defaultTtl})`)
     .option('--not-after <time>', 'when the grant runs out (RFC 3339)')
     .option('--method <method>', 'method it is limited to; repeatable', repeatable)
     .option('--path <prefix>', 'path prefix it is limited to; repeatable', repeatable)
@@ -42,7 +45,7 @@ export function addGrantCommands(program: Command): void {
 
 async function add(flags: AddFlags): Promise<void> {
   const { agent, credential } = pairOf(flags);
-  const ttlMs = parseDuration(flags.ttl);
+  const ttlMs = parseDuration(flags.ttl ?? defaultTtl);
   const { method: methods = [], path: paths = [], notAfter } = flags;
   const notAfterMs = notAfter === undefined ? undefined : parseTime(notAfter);
   const problems = [
@@ -58,22 +61,29 @@ async function add(flags: AddFlags): Promise<void> {
   ];
   if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
   await operate(flags, async (operation) => {
-    const changed = await operation.client.putGrant(await operation.tenant(), {
+    const tenant = await operation.tenant();
+    const grants = await allPages((after) => operation.client.listGrants(tenant, { after }));
+    // What is not said stays: who changes one limit does not mean to drop the others.
+    const before = grants.find((each) => each.agent === agent && each.credential === credential && each.status === 'active');
+    const changed = await operation.client.putGrant(tenant, {
       agent,
       credential,
-      ttl_ms: ttlMs ?? 0,
-      not_after: notAfterMs === undefined ? null : new Date(notAfterMs).toISOString(),
-      methods: methods.map((each) => each.toUpperCase()),
-      path_prefixes: [...paths],
-      rate_per_minute: flags.rate === undefined ? null : Number(flags.rate),
+      ttl_ms: (flags.ttl === undefined ? before?.ttl_ms : undefined) ?? ttlMs ?? 0,
+      not_after: notAfterMs === undefined ? (before?.not_after ?? null) : new Date(notAfterMs).toISOString(),
+      methods: flags.method === undefined ? (before?.methods ?? []) : methods.map((each) => each.toUpperCase()),
+      path_prefixes: flags.path === undefined ? (before?.path_prefixes ?? []) : [...paths],
+      rate_per_minute: flags.rate === undefined ? (before?.rate_per_minute ?? null) : Number(flags.rate),
     });
-    await reportChange(
-      operation,
-      changed,
-      `${agent} may lease ${credential}, for ${shortDuration(changed.item.ttl_ms)} at a time.`,
-      flags.wait === true,
-    );
+    const { item } = changed;
+    const end = item.not_after === null ? '' : `, until ${shortTime(item.not_after)}`;
+    const limits = limitsOf(item) === '-' ? '' : `; limited to ${limitsOf(item)}`;
+    const told = `${agent} may lease ${credential}, for ${shortDuration(item.ttl_ms)} at a time${end}${limits}.`;
+    await reportChange(operation, changed, told, flags.wait === true);
   });
+}
+
+function limitsOf({ methods, path_prefixes, rate_per_minute }: GrantResource): string {
+  return [...methods, ...path_prefixes, ...(rate_per_minute === null ? [] : [`${rate_per_minute}/min`])].join(' ') || '-';
 }
 
 function pairOf({ agent, credential }: PairFlags): { readonly agent: string; readonly credential: string } {
@@ -90,11 +100,9 @@ async function list(flags: CommonFlags): Promise<void> {
       for (const each of grants) out.json(each);
       return;
     }
-    const limits = (each: (typeof grants)[number]) =>
-      [...each.methods, ...each.path_prefixes, ...(each.rate_per_minute === null ? [] : [`${each.rate_per_minute}/min`])].join(' ') || '-';
     out.table(
       ['AGENT', 'CREDENTIAL', 'TTL', 'NOT AFTER', 'LIMITS'],
-      grants.map((each) => [each.agent, each.credential, shortDuration(each.ttl_ms), shortTime(each.not_after), limits(each)]),
+      grants.map((each) => [each.agent, each.credential, shortDuration(each.ttl_ms), shortTime(each.not_after), limitsOf(each)]),
     );
   });
 }

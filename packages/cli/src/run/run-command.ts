@@ -20,12 +20,14 @@ export interface CommandOptions {
 /** Runs a command with our own input, output and errors, passes signals on to it, and waits for its end. */
 export async function runCommand([file = '', ...args]: readonly string[], options: CommandOptions): Promise<CommandEnd> {
   const { env, relay, output, onStarted } = options;
-  const child = spawn(file, args, { env, stdio: ['inherit', output, 'inherit'] });
-  const stopRelaying = relay.to((signal) => child.kill(signal));
-  const ended = Promise.withResolvers<CommandEnd>();
-  child.once('error', ended.reject);
-  child.once('close', (code, signal) => ended.resolve({ code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) }));
+  let stopRelaying = () => {};
   try {
+    // Throws some of what it tells of otherwise: a path through a file, too many arguments.
+    const child = spawn(file, args, { env, stdio: ['inherit', output, 'inherit'] });
+    stopRelaying = relay.to((signal) => child.kill(signal));
+    const ended = Promise.withResolvers<CommandEnd>();
+    child.once('error', ended.reject);
+    child.once('close', (code, signal) => ended.resolve({ code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) }));
     if (child.pid !== undefined) onStarted?.(child.pid);
     return await ended.promise;
   } catch (thrown) {

@@ -74,6 +74,10 @@ export interface AdminClient {
 }
 
 const timeoutMs = 30_000;
+/** To walk a whole trail. */
+const verifyTimeoutMs = 1_800_000;
+/** Longer than any `max_staleness`: between two steps of a confirmation nothing need be said until the bound. */
+const followTimeoutMs = 90_000;
 const maxAnswerBytes = 64 * 1_024 * 1_024;
 
 /** Throws AppError `invalid_argument` for an address without TLS: the token is not sent in clear. */
@@ -87,11 +91,17 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     maxResponseSize: maxAnswerBytes,
   });
 
-  async function send(method: Dispatcher.HttpMethod, path: string, body?: object): Promise<Dispatcher.ResponseData> {
+  async function send(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: object,
+    times: { readonly headersTimeout?: number; readonly bodyTimeout?: number } = {},
+  ): Promise<Dispatcher.ResponseData> {
     const headers = { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) };
     let answer: Dispatcher.ResponseData;
     try {
-      answer = await request(new URL(path, url), { dispatcher, method, headers, body: body === undefined ? null : JSON.stringify(body) });
+      const text = body === undefined ? null : JSON.stringify(body);
+      answer = await request(new URL(path, url), { dispatcher, method, headers, body: text, ...times });
     } catch (cause) {
       throw unreachable(url, cause);
     }
@@ -110,7 +120,7 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
   }
 
   async function* follow(path: string, query: Readonly<Record<string, string>>): AsyncGenerator<resources.ConfirmationResource> {
-    const { body } = await send('GET', `${path}?${new URLSearchParams(query)}`);
+    const { body } = await send('GET', `${path}?${new URLSearchParams(query)}`, undefined, { bodyTimeout: followTimeoutMs });
     yield* untilDone(lines(body, url), url);
   }
 
@@ -157,7 +167,10 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     newestAudit: (tenant, count) => ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?newest=${count}`),
     auditAfter: (tenant, after, limit) =>
       ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?after=${after}&limit=${limit}`),
-    verifyAudit: (tenant) => ask(resources.auditVerdictSchema, 'GET', within(tenant, 'audit', 'verify')),
+    verifyAudit: async (tenant) => {
+      const { body } = await send('GET', within(tenant, 'audit', 'verify'), undefined, { headersTimeout: verifyTimeoutMs });
+      return parseAnswer(resources.auditVerdictSchema, await wholeText(body, url));
+    },
     confirmations: (tenant, { epoch, seq, committed_at }) =>
       follow(within(tenant, 'confirmations'), { epoch, seq: String(seq), committed_at }),
     confirmationsOfAll: (committed_at) => follow('/v1/confirmations', { committed_at }),

@@ -66,7 +66,8 @@ export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOp
     },
     log: {
       heads: async (tenantIds) => new Map(tenantIds.filter((id) => state.tenants.has(id)).map((id) => [id, headOf(state, epoch, id)])),
-      after: async (tenantId, after, limit) => (state.logs.get(tenantId) ?? []).filter(({ seq }) => seq > after).slice(0, limit),
+      after: async (tenantId, { epoch: ofEpoch, seq: after }, limit) =>
+        ofEpoch === epoch ? (state.logs.get(tenantId) ?? []).filter(({ seq }) => seq > after).slice(0, limit) : [],
       revision: async () => state.revision,
       agentsChangedAfter: async (since) => ({ revision: state.revision, agentIds: changedAgents(state, since) }),
     },

@@ -8,7 +8,7 @@ import { integer, text } from './rows.ts';
 export function createRevocationLog(run: RunQuery, { epoch }: Surroundings): RevocationLog {
   return {
     heads: (tenantIds) => run(readHeads(epoch, tenantIds)),
-    after: (tenantId, after, limit) => run(readAfter(tenantId, after, limit)),
+    after: (tenantId, after, limit) => run(readAfter(epoch, tenantId, after, limit)),
     revision: () => run(readRevision()),
     agentsChangedAfter: (revision) => run(readChangedAgents(revision)),
   };
@@ -23,8 +23,14 @@ function* readHeads(epoch: string, tenantIds: readonly string[]): Query<Readonly
   return heads;
 }
 
-function* readAfter(tenantId: string, after: number, limit: number): Query<readonly LoggedRevocation[]> {
-  const rows = yield statement('SELECT * FROM revocations WHERE tenant_id = ? AND seq > ? ORDER BY seq LIMIT ?', tenantId, after, limit);
+function* readAfter(epoch: string, tenantId: string, after: LogHead, limit: number): Query<readonly LoggedRevocation[]> {
+  if (after.epoch !== epoch) return [];
+  const rows = yield statement(
+    'SELECT * FROM revocations WHERE tenant_id = ? AND seq > ? ORDER BY seq LIMIT ?',
+    tenantId,
+    after.seq,
+    limit,
+  );
   return rows.map(toRevocation);
 }
 

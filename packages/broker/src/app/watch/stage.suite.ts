@@ -54,9 +54,8 @@ export function createTestLog(clock: Clock): TestLog {
     },
     async after(tenantId, after, limit) {
       await log.before('after');
-      return of(tenantId)
-        .rows.filter(({ seq }) => seq > after)
-        .slice(0, limit);
+      const { epoch, rows } = of(tenantId);
+      return epoch === after.epoch ? rows.filter(({ seq }) => seq > after.seq).slice(0, limit) : [];
     },
     async revision() {
       await log.before('revision');

@@ -26,7 +26,7 @@ export function createTenantFeed(log: Pick<RevocationLog, 'after'>, tenantId: st
   let kept: readonly { readonly message: RevokedMessage; readonly at: number }[] = [];
 
   const page = async (after: number, upTo: number) => {
-    const rows = await log.after(tenantId, after, Math.min(pageSize, upTo - after));
+    const rows = await log.after(tenantId, { ...head, seq: after }, Math.min(pageSize, upTo - after));
     return isGapFree(rows, after) ? rows : undefined;
   };
 

@@ -90,7 +90,7 @@ export function describeCommits(stage: () => Stage): void {
       ]);
       const { credential, head } = await find({ tenant: { id: 't1' }, credential: { id: 'c1' } });
       expect([credential?.version, credential?.cutSeq, head?.seq]).toEqual([1, 0, 1]);
-      expect((await store.log.after('t1', 0, 10)).map(({ seq, scope }) => [seq, scope])).toEqual([[1, 'agent']]);
+      expect((await store.log.after('t1', { epoch: 'epoch', seq: 0 }, 10)).map(({ seq, scope }) => [seq, scope])).toEqual([[1, 'agent']]);
       expect((await store.audit.rows('t1', 0, 10)).map(({ seq }) => seq)).toEqual([1]);
       expect(await store.log.revision()).toBe(before + 1);
     });

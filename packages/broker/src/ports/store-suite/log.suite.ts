@@ -14,7 +14,7 @@ export function describeLog(stage: () => Stage): void {
       const counted = Array.from({ length: 300 }, (_, index) => index + 1);
       for (const [offset, tenantId] of ['t1', 't2'].entries()) {
         expect(heads.filter((_, index) => index % 2 === offset).map(({ head }) => head?.seq)).toEqual(counted);
-        const log = await store.log.after(tenantId, 0, 1_000);
+        const log = await store.log.after(tenantId, { epoch: 'epoch', seq: 0 }, 1_000);
         expect(log.map(({ seq }) => seq)).toEqual(counted);
         expect(log.map(({ ids }) => ids)).toEqual(counted.map((seq) => [`a${(seq - 1) * 2 + offset}`]));
       }
@@ -24,9 +24,13 @@ export function describeLog(stage: () => Stage): void {
       const { store, clock, revoke } = stage();
       clock.now = 5_000;
       for (const id of ['x', 'y', 'z']) await revoke('t1', { scope: 'grant', ids: [id, 'other'], reason: 'narrowed' });
-      expect(await store.log.after('t1', 1, 1)).toEqual([{ seq: 2, scope: 'grant', ids: ['y', 'other'], reason: 'narrowed', at: 5_000 }]);
-      expect((await store.log.after('t1', 1, 10)).map(({ seq }) => seq)).toEqual([2, 3]);
-      expect(await store.log.after('t1', 3, 10)).toEqual([]);
+      expect(await store.log.after('t1', { epoch: 'epoch', seq: 1 }, 1)).toEqual([
+        { seq: 2, scope: 'grant', ids: ['y', 'other'], reason: 'narrowed', at: 5_000 },
+      ]);
+      expect((await store.log.after('t1', { epoch: 'epoch', seq: 1 }, 10)).map(({ seq }) => seq)).toEqual([2, 3]);
+      expect(await store.log.after('t1', { epoch: 'epoch', seq: 3 }, 10)).toEqual([]);
+      // Another log's events would be taken for those that are missing.
+      expect(await store.log.after('t1', { epoch: 'of a database before', seq: 1 }, 10)).toEqual([]);
     });
 
     test('heads know every commit that was answered before they were asked for, and leave missing tenants out', async () => {

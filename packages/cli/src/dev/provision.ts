@@ -9,7 +9,12 @@ export async function provisionDevAgent(client: AdminClient, tokenFile: string):
   await unlessThere(() => client.addTenant(devName));
   const added = await unlessThere(() => client.addAgent(devName, devName));
   if (added !== undefined) await writePrivateFile(tokenFile, `${added.token}\n`);
-  else if (!(await exists(tokenFile))) await writePrivateFile(tokenFile, `${(await client.rotateAgentToken(devName, devName)).token}\n`);
+  else if (!(await exists(tokenFile))) await renewDevToken(client, tokenFile);
+}
+
+export async function renewDevToken(client: AdminClient, tokenFile: string): Promise<void> {
+  const { token } = await client.rotateAgentToken(devName, devName);
+  await writePrivateFile(tokenFile, `${token}\n`);
 }
 
 async function unlessThere<T>(add: () => Promise<T>): Promise<T | undefined> {

@@ -1,8 +1,9 @@
 import { open, readFile } from 'node:fs/promises';
 import { createAdminClient } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
+import { createSidecarPages } from '../run/sidecar-pages.ts';
 import { type ChildProgram, startProgram } from './child-program.ts';
-import { devName, provisionDevAgent } from './provision.ts';
+import { devName, provisionDevAgent, renewDevToken } from './provision.ts';
 import { openStateDirectory, type StateDirectory, writePrivateFile } from './state-directory.ts';
 
 export interface Stack {
@@ -56,29 +57,31 @@ export async function startStack({ dir, port, logLevel = 'info' }: StackOptions)
       caPem: await readFile(admin.caFile, 'utf8'),
     });
     await provisionDevAgent(client, state.agentTokenFile);
-    await client.close();
     const grpc = grpcOf(broker);
-    const sidecar = await startProgram(
-      'sidecar',
-      [
-        '--broker',
-        grpc,
-        '--broker-ca-file',
-        admin.caFile,
-        '--agent-token-file',
-        state.agentTokenFile,
-        '--ca-dir',
-        state.agentCa,
-        '--proxy-port',
-        String(port),
-        '--metrics-port',
-        '0',
-        '--log-level',
-        logLevel,
-      ],
-      { log: log.fd },
-    );
+    const startSidecar = () =>
+      startProgram(
+        'sidecar',
+        [
+          '--broker',
+          grpc,
+          '--broker-ca-file',
+          admin.caFile,
+          '--agent-token-file',
+          state.agentTokenFile,
+          '--ca-dir',
+          state.agentCa,
+          '--proxy-port',
+          String(port),
+          '--metrics-port',
+          '0',
+          '--log-level',
+          logLevel,
+        ],
+        { log: log.fd },
+      );
+    const sidecar = await startServing(startSidecar, () => renewDevToken(client, state.agentTokenFile));
     running.push(sidecar);
+    await client.close();
     const proxyUrl = `http://127.0.0.1:${sidecar.facts.proxy_port}`;
     return {
       dir: state.path,
@@ -99,6 +102,33 @@ export async function startStack({ dir, port, logLevel = 'info' }: StackOptions)
   } catch (thrown) {
     await stop();
     throw portTaken(thrown, port) ?? thrown;
+  }
+}
+
+/** A sidecar that can serve its agent. One whose token is nobody's any more is started again, once, with another. */
+async function startServing(start: () => Promise<ChildProgram>, renewToken: () => Promise<void>): Promise<ChildProgram> {
+  for (let isRenewed = false; ; isRenewed = true) {
+    const sidecar = await start();
+    const serves = await isKnown(sidecar).catch(async (thrown: unknown) => {
+      await sidecar.stop();
+      throw thrown;
+    });
+    if (serves || isRenewed) return sidecar;
+    await sidecar.stop();
+    await renewToken();
+  }
+}
+
+/** Waits until the sidecar is in step; false when its token is nobody's. An agent that is suspended is for its operator to resume. */
+async function isKnown({ facts }: ChildProgram): Promise<boolean> {
+  try {
+    await createSidecarPages(`http://127.0.0.1:${facts.metrics_port}`).ready(new AbortController().signal);
+    return true;
+  } catch (thrown) {
+    const { code } = AppError.from(thrown);
+    if (code === 'identity_invalid') return false;
+    if (code === 'agent_suspended' || code === 'tenant_suspended') return true;
+    throw thrown;
   }
 }
 

@@ -10,13 +10,13 @@ export interface ChildProgram {
   readonly facts: Readonly<Record<string, string>>;
   /** Resolves when the process is gone, whoever ended it. */
   readonly gone: Promise<void>;
-  /** SIGTERM, then SIGKILL after `graceMs`. Resolves when the process is gone. */
-  stop(): Promise<void>;
+  /** SIGTERM, then SIGKILL after `graceMs` (4,800 when it is not given). Resolves when the process is gone. */
+  stop(graceMs?: number): Promise<void>;
 }
 
 export type ProgramName = 'broker' | 'sidecar';
 
-const graceMs = 4_800;
+const defaultGraceMs = 4_800;
 
 export interface ProgramOptions {
   /** Descriptor that its log goes to. */
@@ -42,7 +42,7 @@ export async function startProgram(
     pid: child.pid ?? 0,
     facts,
     gone,
-    stop: async () => {
+    stop: async (graceMs = defaultGraceMs) => {
       child.kill('SIGTERM');
       const late = setTimeout(() => child.kill('SIGKILL'), graceMs);
       await gone;

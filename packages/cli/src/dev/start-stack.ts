@@ -33,14 +33,17 @@ export interface StackOptions {
   readonly logLevel?: string;
 }
 
+/** For each of the two, to end. */
+const graceMs = 2_300;
+
 /** A broker and a sidecar on this machine with one tenant and one agent, both called `dev`. All data lives in `dir`. */
 export async function startStack({ dir, port, logLevel = 'info' }: StackOptions): Promise<Stack> {
   const state = await openStateDirectory(dir);
   const log = await open(state.logFile, 'a', 0o600);
   const running: ChildProgram[] = [];
   const stop = async () => {
-    // The sidecar first: it gives its leases back.
-    for (const program of running.toReversed()) await program.stop();
+    // The sidecar first: it gives its leases back. Both together in less than 5 s, after which supervisors kill.
+    for (const program of running.toReversed()) await program.stop(graceMs);
     await log.close();
   };
   try {

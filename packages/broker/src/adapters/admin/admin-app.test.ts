@@ -152,7 +152,9 @@ describe('what comes in', () => {
 
 describe('what goes out', () => {
   test('INV-11: no answer of any route holds the value, in any spelling', async () => {
-    for (const [method, path, body] of routes.filter(([method]) => method === 'GET' || method === 'PUT')) {
+    // Those that take things away come last: what is gone is in no answer.
+    const inOrder = routes.toSorted(([one], [other]) => Number(one === 'DELETE') - Number(other === 'DELETE'));
+    for (const [method, path, body] of inOrder) {
       const text = await (await send(method, `/v1/tenants/one${path}`, body, tokens.one)).text();
       expect(text).not.toMatch(/sk-first-000|c2stZmlyc3QtMDAw/);
     }

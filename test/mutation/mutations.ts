@@ -36,6 +36,13 @@ export const mutations: readonly Mutation[] = [
     tests: [`${sidecar}/app/revocation-follower.test.ts`, model],
   },
   {
+    name: 'events are read from whatever log is there now, under the epoch of another',
+    file: `${broker}/adapters/sql/log-query.ts`,
+    find: '  if (after.epoch !== epoch) return [];\n',
+    replace: '',
+    tests: [`${broker}/adapters/sql/sqlite-store.test.ts`],
+  },
+  {
     name: 'a sidecar of another epoch is not reset',
     file: `${broker}/app/watch/decide-start.ts`,
     find: "if (start.epoch !== head.epoch) return { kind: 'reset', why: 'epoch changed' };",

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from './eventually.ts';
 import { type DataPath, type DataPathChanges, revokedError, routeTo, secretValue, startDataPath } from './rig.ts';
 import { answerEach, openPeer, type Peer, parseAnswer, type Script, type ScriptedUpstream, startUpstream } from './sockets.ts';
 
@@ -30,14 +31,6 @@ async function ask(name = 'api', method = 'GET', rest = ''): Promise<Peer> {
 async function answerTo(agent: Peer): Promise<{ status: number; code: string | undefined; retryAfter: string | undefined }> {
   const { status, headers } = parseAnswer((await agent.closed()).received);
   return { status, code: headers['x-leasehold-error'], retryAfter: headers['retry-after'] };
-}
-
-async function eventually(isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!isSo()) {
-    if (performance.now() > deadline) throw new Error('did not come about');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 describe('THREATS 40: a connection never carries what belongs to another', () => {

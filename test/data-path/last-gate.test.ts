@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from './eventually.ts';
 import { type DataPath, revokedError, routeTo, secretValue, startDataPath } from './rig.ts';
 import { openPeer, type Peer, parseAnswer, type ScriptedUpstream, startUpstream } from './sockets.ts';
 
@@ -180,12 +181,3 @@ describe('INV-6: a revocation ends what is in flight, on both sides', () => {
     expect(path.leases.held.size).toBe(0);
   });
 });
-
-/** Looks again after each turn of the event loop. */
-async function eventually(isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!isSo()) {
-    if (performance.now() > deadline) throw new Error('did not come about');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}

@@ -260,6 +260,39 @@ describe('a vendor that speaks HTTP/1.1 only', () => {
     session.close();
   });
 
+  /** The vendor's answer to one request, as the agent sees it. */
+  async function answered(bytes: string) {
+    await startOld();
+    const session = await rig.connect();
+    const answer = answerTo(session.request({ ':path': '/x' }));
+    await eventually(() => old.received.join('') !== '');
+    const vendor = await old.peer(old.received.findIndex((text) => text !== ''));
+    vendor.write(bytes);
+    const seen = await answer;
+    session.close();
+    return seen;
+  }
+
+  test.each(['constructor', '__proto__', 'toString', 'http2-settings'])(
+    'THREATS 34: a trailer called %s does not end the process, and the answer comes',
+    async (name) => {
+      const { status, body } = await answered(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n${name}: x\r\n\r\n`);
+      expect([status, body]).toEqual([200, 'ok']);
+    },
+  );
+
+  test('may say a header twice that should be said once: over HTTP/1.1 that passes, too', async () => {
+    const { status, body } = await answered(
+      'HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-content-type-options: nosniff\r\nx-content-type-options: nosniff\r\netag: "a"\r\netag: "a"\r\n\r\nok',
+    );
+    expect([status, body]).toEqual([200, 'ok']);
+  });
+
+  test('switches no protocols that nobody asked it to', async () => {
+    const { status, headers } = await answered('HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    expect([status, headers['x-leasehold-error']]).toEqual([502, 'upstream_protocol_error']);
+  });
+
   test('is no place for gRPC, and the agent is told why', async () => {
     await startOld();
     const session = await rig.connect();

@@ -56,6 +56,22 @@ describe('answers', () => {
     expect([headers['content-length'], body]).toEqual(['5', '']);
   });
 
+  test('interim answers without end are none: after 16 of them the agent is told', async () => {
+    const { agent, vendor } = await ask('GET');
+    vendor.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(17));
+    const { received } = await agent.closed();
+    expect(received.match(/103 Early Hints/g)).toHaveLength(16);
+    expect(received).toMatch(/HTTP\/1\.1 502 .*x-leasehold-error: upstream_protocol_error/s);
+  });
+
+  test('the head of a stream does not wait for its first event, whatever names stand in its values', async () => {
+    const { agent, vendor } = await ask('GET');
+    vendor.write(
+      'HTTP/1.1 200 OK\r\naccess-control-expose-headers: content-length\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n',
+    );
+    expect(await agent.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
   test('an interim answer goes on before the final one; HTTP/1.0 agents are spared it', async () => {
     const interim = 'HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
     const { agent, vendor } = await ask('GET');

@@ -77,7 +77,13 @@ const extras = [
   'set-cookie: a=b\r\nset-cookie: c=d\r\n',
   `location: https://localhost/x?key=${secretValue}\r\n`,
   'upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: x\r\n',
+  'x-content-type-options: nosniff\r\nx-content-type-options: nosniff\r\netag: "a"\r\netag: "b"\r\n',
+  'constructor: a\r\n__proto__: b\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n',
+  'access-control-expose-headers: content-length\r\n',
 ] as const;
+
+/** Some of them mean something to JavaScript, or to HTTP. */
+const trailerNames = ['x-trailer', 'constructor', '__proto__', 'http2-settings', 'te', 't', 'content-length', 'toString'] as const;
 
 function answer(chance: Chance): string {
   const body = chance.pick(['', 'ok', secretValue, `{"key":"${secretValue}"}`, 'x'.repeat(chance.below(40_000))]);
@@ -86,12 +92,16 @@ function answer(chance: Chance): string {
     case 0:
       return `${head}content-length: ${body.length}\r\n\r\n${body}`;
     case 1:
-      return `${head}transfer-encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\nx-trailer: ${secretValue}\r\n\r\n`;
+      return `${head}transfer-encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n${chance.pick(trailerNames)}: ${secretValue}\r\n\r\n`;
     case 2:
-      return `HTTP/1.1 103 Early Hints\r\nlink: <${secretValue}>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok`;
+      return `${`HTTP/1.1 103 Early Hints\r\nlink: <${secretValue}>\r\n\r\n`.repeat(chance.pick([1, 2, 40]))}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok`;
     default:
       return `${head}\r\n${body}`;
   }
+}
+
+function trailers(chance: Chance): Record<string, string> {
+  return Object.assign(Object.create(null), { [chance.pick(['x-trailer', 'constructor', '__proto__', 't'])]: secretValue });
 }
 
 async function answerByHttp2(stream: ServerHttp2Stream, chance: Chance): Promise<void> {
@@ -103,7 +113,7 @@ async function answerByHttp2(stream: ServerHttp2Stream, chance: Chance): Promise
   if (whim === 3) return;
   if (whim === 4) stream.additionalHeaders({ ':status': 103, link: `<${secretValue}>` });
   const coding = chance.pick([{}, {}, {}, { 'content-encoding': 'gzip' }, { 'grpc-encoding': 'gzip' }]);
-  stream.on('wantTrailers', () => stream.sendTrailers({ 'x-trailer': secretValue }));
+  stream.on('wantTrailers', () => stream.sendTrailers(trailers(chance)));
   const head = { ':status': chance.pick([200, 200, 204, 304, 500]), 'x-echo': secretValue, ...coding };
   stream.respond(head, { waitForTrailers: whim === 5, endStream: whim === 6 });
   if (whim === 6) return;

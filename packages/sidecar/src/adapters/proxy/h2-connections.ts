@@ -30,6 +30,8 @@ const sessionOptions = {
   settings: { maxConcurrentStreams: 100, initialWindowSize: 262_144, maxHeaderListSize: 65_535, enableConnectProtocol: false },
   // Past these Node resets the stream; the request reader refuses less than that with a reason.
   maxHeaderListPairs: 250,
+  // Vendors say headers twice that should be said once (nginx and the application behind it, each its own): by HTTP/1.1 that passes, too.
+  strictSingleValueFields: false,
   // An agent that opens streams and resets them in one breath is work for us and for vendors (CVE-2023-44487): past a burst its connection ends.
   streamResetBurst: 500,
   streamResetRate: 33,

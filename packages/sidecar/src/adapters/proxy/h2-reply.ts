@@ -33,14 +33,19 @@ export class H2Reply implements AgentReply {
     return this.#stream.headersSent;
   }
 
+  /** A stream that the agent has reset is closed before it is destroyed, and takes no more in between. */
+  get #isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
   wantBody(): void {
-    if (!this.#isWaiting || this.#stream.destroyed) return;
+    if (!this.#isWaiting || this.#isGone) return;
     this.#isWaiting = false;
     this.#stream.additionalHeaders({ ':status': 100 });
   }
 
   inform(status: number, headers: string[]): void {
-    if (!this.#stream.destroyed) this.#stream.additionalHeaders({ ':status': status, ...byName(headers) });
+    if (!this.#isGone) this.#stream.additionalHeaders({ ':status': status, ...byName(headers) });
   }
 
   start(status: number, headers: string[], isWhole: boolean): void {
@@ -55,13 +60,13 @@ export class H2Reply implements AgentReply {
 
   end(trailers: string[]): void {
     if (!this.#hasBody) return;
-    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(byName(trailers)));
+    this.#stream.once('wantTrailers', () => this.#sendTrailers(trailers));
     this.#stream.end();
   }
 
   refuse(error: AppError): number {
     const { isGrpc, isHead } = this.#options;
-    if (this.#stream.destroyed) return httpStatusOf[error.code];
+    if (this.#isGone) return httpStatusOf[error.code];
     if (isGrpc) {
       this.#stream.respond(grpcRefusalHead(error), { endStream: true });
       return httpStatusOf[error.code];
@@ -72,17 +77,30 @@ export class H2Reply implements AgentReply {
     return status;
   }
 
+  /** Called by the session itself: what is thrown from here would reach nobody, and end the process. */
+  #sendTrailers(trailers: readonly string[]): void {
+    try {
+      this.#stream.sendTrailers(byName(trailers));
+    } catch {
+      this.cut();
+    }
+  }
+
   /** Not `close`: Node would say first that the answer is whole. */
   cut(): void {
     this.#stream.destroy(new Error('cut'));
   }
 }
 
+/** Without a prototype: the names are the vendor's to choose, `constructor` among them. */
 function byName(flat: readonly string[]): Record<string, string | string[]> {
-  const named: Record<string, string[]> = {};
+  const named = Object.create(null) as Record<string, string[]>;
   for (let index = 0; index + 1 < flat.length; index += 2) {
     const name = flat[index] ?? '';
-    named[name] = [...(named[name] ?? []), flat[index + 1] ?? ''];
+    const value = flat[index + 1] ?? '';
+    const values = named[name];
+    if (values === undefined) named[name] = [value];
+    else values.push(value);
   }
-  return Object.fromEntries(Object.entries(named).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]));
+  return named;
 }

@@ -86,7 +86,8 @@ export class HttpReply implements AgentReply {
 /** A string leaves in one piece with the head, where a buffer makes a vector of three; above this the copy costs more. */
 const maxJoinedBytes = 4_096;
 
+/** Names alone are looked at: `access-control-expose-headers` has them as values. */
 function lengthOf(headers: readonly string[]): number {
-  const at = headers.indexOf('content-length');
-  return at === -1 ? -1 : Number(headers[at + 1]);
+  for (let index = 0; index + 1 < headers.length; index += 2) if (headers[index] === 'content-length') return Number(headers[index + 1]);
+  return -1;
 }

@@ -29,11 +29,6 @@ export class WebSocketReply implements AgentReply {
     return this.#answer.isStarted;
   }
 
-  /** Whether frames go both ways. */
-  get isSwitched(): boolean {
-    return this.#isSwitched;
-  }
-
   wantBody(): void {
     // What follows the handshake waits for its answer.
   }

@@ -21,6 +21,7 @@ const dropped: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'upgrade',
   'alt-svc',
+  'http2-settings',
   'x-leasehold-error',
 ]);
 

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AppError } from '@leasehold/core';
+import { AppError } from '@leasehold/core';
 import type { OutgoingExchange, OutgoingRequest, UpstreamEvents } from '../../ports/upstream.ts';
 import { readAnswerHead, readTrailers } from './answer-head.ts';
 import { type BodyDecoder, createBodyDecoder, unreadable } from './decode-body.ts';
@@ -7,6 +7,8 @@ import { toUpstreamError } from './upstream-errors.ts';
 
 /** Answers that no body follows; behind 101 come frames. */
 const bodyless: ReadonlySet<number> = new Set([101, 204, 304]);
+/** Far more than any server sends before its answer; without a limit a vendor could go on for as long as it likes, and fill our memory. */
+const maxInterim = 16;
 
 /**
  * What every protocol does with an answer: its head is cleaned, its body decoded if it has to be, its end told once. A base class and no helper
@@ -19,6 +21,7 @@ export abstract class AnsweredExchange implements OutgoingExchange {
   protected isOver = false;
   #decoder: BodyDecoder | undefined;
   #trailers: string[] = [];
+  #interim = 0;
 
   constructor(request: OutgoingRequest, on: UpstreamEvents) {
     this.request = request;
@@ -48,19 +51,11 @@ export abstract class AnsweredExchange implements OutgoingExchange {
 
   protected answered(status: number, received: IncomingHttpHeaders, isWhole: boolean): void {
     if (this.isOver) return;
-    const { headers, coding } = readAnswerHead(received);
-    if (status < 200 && status !== 101) {
-      this.on.informed(status, headers);
-      return;
+    try {
+      this.#passHead(status, received, isWhole);
+    } catch (thrown) {
+      this.failed(this.#unpassable(thrown));
     }
-    if (coding !== undefined && this.request.method !== 'HEAD' && !bodyless.has(status)) {
-      this.#decoder = this.#decoderFor(coding);
-      if (this.#decoder === undefined) {
-        this.failed(unreadable(coding));
-        return;
-      }
-    }
-    this.on.head(status, headers, isWhole);
   }
 
   /** False: the vendor is to stop until `resumeVendor` is called. */
@@ -86,6 +81,34 @@ export abstract class AnsweredExchange implements OutgoingExchange {
     this.#discard(why);
   }
 
+  #passHead(status: number, received: IncomingHttpHeaders, isWhole: boolean): void {
+    const { headers, coding } = readAnswerHead(received);
+    if (status < 200 && status !== 101) {
+      this.#interim += 1;
+      if (this.#interim > maxInterim) throw this.#invalid('sent one interim answer after another, and none that was final');
+      this.on.informed(status, headers);
+      return;
+    }
+    if (status === 101 && this.request.protocol !== 'websocket') throw this.#invalid('switched to a protocol that it was not asked for');
+    if (coding !== undefined && this.request.method !== 'HEAD' && !bodyless.has(status)) {
+      this.#decoder = this.#decoderFor(coding);
+      if (this.#decoder === undefined) throw unreadable(coding);
+    }
+    this.on.head(status, headers, isWhole);
+  }
+
+  #invalid(deed: string): AppError {
+    return new AppError('upstream_protocol_error', `${this.request.host} ${deed}.`);
+  }
+
+  /** What the agent's side would not take is the vendor's doing: by its code an error of Node would blame the request, which was sent and served. */
+  #unpassable(thrown: unknown): AppError {
+    if (thrown instanceof AppError) return thrown;
+    return new AppError('upstream_protocol_error', `${this.request.host} answered with headers that cannot be passed on.`, {
+      cause: thrown,
+    });
+  }
+
   #decoderFor(coding: string): BodyDecoder | undefined {
     return createBodyDecoder(coding, {
       data: (chunk) => {
@@ -100,7 +123,11 @@ export abstract class AnsweredExchange implements OutgoingExchange {
   #end(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.on.end(this.#trailers);
+    try {
+      this.on.end(this.#trailers);
+    } catch (thrown) {
+      this.on.failed(this.#unpassable(thrown));
+    }
   }
 
   #discard(why: AppError): void {

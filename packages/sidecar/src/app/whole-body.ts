@@ -23,13 +23,17 @@ export function createBodyRoom(maxBytes: number): BodyRoom {
 
 /** A body is kept whole only where a placeholder in it has to be replaced: 1 MiB at most. */
 export const maxWholeBytes = 1_048_576;
+/** Doubled as often as it has to be, and so a fraction of the above. */
+const leastBytes = 4_096;
+const noBytes = Buffer.alloc(0);
 
 /** Reads a body to its end, unless it is too large, there is no room, or it breaks off: then `done` is told why. It is told once, or never after `drop`. */
 export class WholeBody {
   readonly #source: Readable;
   readonly #room: BodyRoom;
   readonly #done: (outcome: Buffer | AppError) => void;
-  #chunks: Buffer[] = [];
+  #kept = noBytes;
+  /** Of what is kept; the rest of it is still free. */
   #bytes = 0;
   #isOver = false;
 
@@ -43,9 +47,8 @@ export class WholeBody {
   /** Reads no further, and gives back the room: once the exchange is over. */
   drop(): void {
     this.#stop();
-    this.#chunks = [];
-    this.#room.give(this.#bytes);
-    this.#bytes = 0;
+    this.#room.give(this.#kept.length);
+    this.#kept = noBytes;
   }
 
   #stop(): void {
@@ -60,16 +63,30 @@ export class WholeBody {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#bytes + chunk.length > maxWholeBytes) this.#finish(tooLarge());
-    else if (!this.#room.take(chunk.length)) this.#finish(noRoom());
+    const bytes = this.#bytes + chunk.length;
+    if (bytes > maxWholeBytes) this.#finish(tooLarge());
+    else if (!this.#hasRoom(bytes)) this.#finish(noRoom());
     else {
-      this.#bytes += chunk.length;
-      this.#chunks.push(chunk);
+      chunk.copy(this.#kept, this.#bytes);
+      this.#bytes = bytes;
     }
   };
 
+  /** One growing piece, and what is taken up is what is counted: kept as they came, chunks of one byte would cost hundreds each. */
+  #hasRoom(bytes: number): boolean {
+    const known = this.#kept.length;
+    if (bytes <= known) return true;
+    let length = Math.max(known, leastBytes);
+    while (length < bytes) length *= 2;
+    if (!this.#room.take(length - known)) return false;
+    const larger = Buffer.allocUnsafeSlow(length);
+    this.#kept.copy(larger);
+    this.#kept = larger;
+    return true;
+  }
+
   readonly #onEnd = (): void => {
-    this.#finish(Buffer.concat(this.#chunks));
+    this.#finish(this.#kept.subarray(0, this.#bytes));
   };
 
   readonly #onBroken = (): void => {

@@ -74,6 +74,28 @@ describe('a form', () => {
   });
 });
 
+describe('THREATS 34, 39: an agent that writes one word after another', () => {
+  const words = (between: string) =>
+    Array.from({ length: Math.floor(1_048_576 / (placeholder.length + 1)) }, () => placeholder).join(between);
+
+  test('is refused at the first that is too many', () => {
+    for (const text of [`a=${words('+')}`, `a=${words('=')}`])
+      expect(() => form(text)).toThrow(expect.objectContaining({ code: 'bad_request' }));
+  });
+
+  test('has them read once each, be they no value of any field: eight times as many take no thirty times as long', () => {
+    const took = (text: string) => {
+      const startedAt = performance.now();
+      expect(form(text)).toBe(text);
+      return performance.now() - startedAt;
+    };
+    const all = words('+');
+    took(all);
+    const eighth = took(all.slice(0, all.length / 8));
+    expect(took(all)).toBeLessThan(30 * (eighth + 1));
+  });
+});
+
 describe('THREATS 2: a body is looked into only where all agree', () => {
   const jsonType = ['Content-Type', 'application/json; charset=utf-8'];
 

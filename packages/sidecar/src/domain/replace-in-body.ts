@@ -36,7 +36,6 @@ export function replaceInBody(form: BodyForm, body: Buffer, prepared: PreparedPl
   const text = body.toString('latin1');
   const words = form === 'json' ? wordsInJson(text, body, prepared) : wordsInForm(text, prepared);
   if (words.length === 0) return body;
-  if (words.length > maxReplacements) throw tooMany();
   const value = ownBytes(form === 'json' ? JSON.stringify(prepared.value).slice(1, -1) : encodeURIComponent(prepared.value));
   const pieces: Buffer[] = [];
   let from = 0;
@@ -64,7 +63,7 @@ function wordsInJson(text: string, body: Buffer, { placeholder, jsonWord }: Prep
   const words: Word[] = [];
   for (const { 0: literal, index } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"/g)) {
     if (literal.length < placeholder.length || isName(text, index + literal.length)) continue;
-    for (const found of literal.matchAll(jsonWord)) words.push({ start: index + found.index, end: index + found.index + found[0].length });
+    for (const found of literal.matchAll(jsonWord)) keep(words, index + found.index, found[0]);
   }
   return words;
 }
@@ -89,12 +88,23 @@ function mustBeJson(body: Buffer): void {
   }
 }
 
-/** In values; names of fields stay. */
+/** In values; names of fields stay. One walk: an agent chooses how many words there are, and how far from the beginning of a pair. */
 function wordsInForm(text: string, { encodedWord }: PreparedPlaceholder): readonly Word[] {
   const words: Word[] = [];
+  let at = 0;
+  let isValue = false;
   for (const { 0: word, index } of text.matchAll(encodedWord)) {
-    const pair = text.lastIndexOf('&', index) + 1;
-    if (text.slice(pair, index).includes('=')) words.push({ start: index, end: index + word.length });
+    for (; at < index; at += 1) {
+      if (text[at] === '&') isValue = false;
+      else if (text[at] === '=') isValue = true;
+    }
+    if (isValue) keep(words, index, word);
   }
   return words;
+}
+
+/** Stops at the first that is too many: what is refused is not read to its end. */
+function keep(words: Word[], start: number, word: string): void {
+  if (words.length === maxReplacements) throw tooMany();
+  words.push({ start, end: start + word.length });
 }

@@ -169,6 +169,38 @@ describe('THREATS 4 and 16: one authority, on which everything that names it agr
     expect(parseAnswer(text).status).toBe(200);
   });
 
+  test.each([
+    ['a form that a page of another site posts', () => 'sec-fetch-site: cross-site\r\norigin: https://evil.example\r\n'],
+    ['a page of another port', () => 'sec-fetch-site: same-site\r\norigin: http://127.0.0.1:3000\r\n'],
+    ['a frame without an origin', () => 'origin: null\r\n'],
+    ['a browser that sends Origin alone', () => 'Origin: https://evil.example\r\n'],
+    ['an image, for which browsers send no Origin', () => 'Sec-Fetch-Site: cross-site\r\n'],
+    ['our address with another scheme', () => `origin: ftp://${own()}\r\n`],
+  ])('the base URL called by %s is 403', async (_, headers) => {
+    expect(await refused(`POST /api/x HTTP/1.1\r\nhost: ${own()}\r\n${headers()}content-length: 0\r\nconnection: close\r\n\r\n`)).toEqual({
+      status: 403,
+      code: 'forbidden',
+    });
+  });
+
+  test.each([
+    ['an address that somebody typed', () => 'sec-fetch-site: none\r\n'],
+    ['a page that came by it', () => `sec-fetch-site: same-origin\r\norigin: http://${own()}\r\n`],
+    ['a client that names what it calls', () => `origin: http://localhost:${path.port}\r\n`],
+    ["Node's fetch", () => 'sec-fetch-mode: cors\r\n'],
+  ])('the base URL called by %s is served', async (_, headers) => {
+    const text = await exchangeBytes(path.port, `GET /api/x HTTP/1.1\r\nhost: ${own()}\r\n${headers()}connection: close\r\n\r\n`);
+    expect(parseAnswer(text).status).toBe(200);
+  });
+
+  test('a proxied request says for itself where its page comes from: the vendor judges that', async () => {
+    const text = await exchangeBytes(
+      path.port,
+      `GET http://${api()}/x HTTP/1.1\r\nhost: ${api()}\r\norigin: https://app.example\r\nsec-fetch-site: cross-site\r\nconnection: close\r\n\r\n`,
+    );
+    expect(parseAnswer(text).status).toBe(200);
+  });
+
   test('no Host, and two of them, are refused', async () => {
     expect((await refused(`GET /api/x HTTP/1.1\r\nconnection: close\r\n\r\n`)).status).toBe(400);
     expect((await refused(`GET /api/x HTTP/1.1\r\nhost: ${own()}\r\nhost: ${own()}\r\nconnection: close\r\n\r\n`)).status).toBe(400);

@@ -51,6 +51,12 @@ test.each(['http', 'ws'])('absolute-form with %s:// is a way in, too', async (sc
   await agent.until(/^HTTP\/1\.1 101 /);
 });
 
+test('THREATS 16: a page from elsewhere opens none by the base URL', async () => {
+  const headers = `origin: https://evil.example\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${key}\r\n`;
+  expect(await refusal(await ask(handshake(headers)))).toEqual([403, 'forbidden']);
+  expect(upstream.received.join('')).toBe('');
+});
+
 test.each([
   ['another version', `sec-websocket-version: 8\r\nsec-websocket-key: ${key}\r\n`, 'GET'],
   ['no key', 'sec-websocket-version: 13\r\n', 'GET'],

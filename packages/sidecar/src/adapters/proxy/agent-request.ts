@@ -13,10 +13,13 @@ import type { AgentRequest } from '../../ports/agent-exchange.ts';
 import type { Inbound } from './inbound.ts';
 import { isOurName } from './our-name.ts';
 import { readFraming } from './request-framing.ts';
+import { refuseForeignPages } from './web-page.ts';
+
+type Open = Extract<Inbound, { readonly kind: 'open' }>;
 
 /**
  * Makes a plain value of what came in: absolute-form (a client with `http_proxy`), or origin-form on the base URL, in a tunnel or redirected. The
- * authority is computed once, and everything that names it must agree (INV-8). Throws AppError `bad_request`, `authority_mismatch`, `headers_too_large` or `unsupported`.
+ * authority is computed once, and everything that names it must agree (INV-8). Throws AppError `bad_request`, `authority_mismatch`, `forbidden`, `headers_too_large` or `unsupported`.
  */
 export function readAgentRequest(incoming: IncomingMessage, inbound: Inbound): AgentRequest {
   if (inbound.kind === 'misdirected') throw inbound.error;
@@ -26,6 +29,7 @@ export function readAgentRequest(incoming: IncomingMessage, inbound: Inbound): A
   const body = isChunked || (contentLength !== undefined && contentLength !== '0') ? incoming : undefined;
   if (url.startsWith('/') && inbound.kind === 'open') {
     mustBeOurs(host, inbound);
+    refuseForeignPages(rawHeaders, (authority) => isOurs(authority, inbound));
     const { credentialName, path } = splitBaseUrl(url);
     const target = { way: 'base-url', credentialName, method, path: checkPath(path) } as const;
     const baseUrl = `${'encrypted' in incoming.socket ? 'https' : 'http'}://${host}/${credentialName}`;
@@ -51,17 +55,19 @@ function readAuthority(url: string, host: string, inbound: Inbound): Authority &
 }
 
 /** A page in a browser on this machine can make names of its own resolve to loopback, but it can't choose the Host (DNS rebinding, THREATS 16). */
-function mustBeOurs(host: string, { ownPort, ownNames }: Inbound & { kind: 'open' }): void {
+function mustBeOurs(host: string, inbound: Open): void {
+  const { ownPort, ownNames } = inbound;
   // What nearly everybody writes.
-  if (host === `127.0.0.1:${ownPort}`) return;
-  const authority = parseHostAndPort(host, 'http');
-  if (isOurName(authority, ownPort)) return;
-  if (ownNames.has(authority.host)) return;
+  if (host === `127.0.0.1:${ownPort}` || isOurs(parseHostAndPort(host, 'http'), inbound)) return;
   const orNamed = ownNames.size > 0 ? ', or begins with a --proxy-name of this gateway' : '';
   throw new AppError(
     'authority_mismatch',
     `The base URL is http://127.0.0.1:${ownPort}/<credential>/…${orNamed}, and the Host header must say so too.`,
   );
+}
+
+function isOurs(authority: Authority, { ownPort, ownNames }: Open): boolean {
+  return isOurName(authority, ownPort) || ownNames.has(authority.host);
 }
 
 function splitBaseUrl(url: string): { readonly credentialName: string; readonly path: string } {

@@ -26,6 +26,13 @@ const toOther: DataPathChanges = {
   },
 };
 
+function dialTo(vendor: ScriptedUpstream): NonNullable<NonNullable<DataPathChanges['proxy']>['dialBlind']> {
+  return (_, connected) => {
+    const socket = connect(vendor.port, '127.0.0.1');
+    socket.once('connect', () => connected(null, socket));
+  };
+}
+
 async function start(changes: DataPathChanges): Promise<DataPath> {
   path = await startDataPath(changes);
   path.route(routeTo('https://api.example.com'));
@@ -38,20 +45,21 @@ beforeEach(() => async () => path.close());
 const connectTo = (authority: string) => `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`;
 
 describe('--unmatched=tunnel passes bytes to what no credential is bound to, and adds nothing', () => {
-  test('both ways, recorded and counted at its end', async () => {
+  test('both ways, recorded and counted as soon as it is there', async () => {
     await start(toOther);
     const tunnel = await openTunnel(path.port, 'other.example:443');
     tunnel.write('as it is');
     await tunnel.until(/seen as it is$/);
-    expect([asked, path.uses, path.issued]).toEqual([['other.example:443'], [], []]);
     const peer = await other.peer(other.peers.length - 1);
     expect(peer.received).toBe('as it is');
+    const recorded = [
+      { method: 'CONNECT', authority: 'https://other.example:443', outcome: 'passed_blind', credentialId: '', leaseId: '' },
+    ];
+    expect([asked, path.issued, path.results]).toEqual([['other.example:443'], [], ['passed_blind']]);
+    expect(path.uses).toMatchObject(recorded);
     tunnel.socket.destroy();
     await peer.closed();
-    await expect.poll(() => path.results).toEqual(['passed_blind']);
-    expect(path.uses).toMatchObject([
-      { method: 'CONNECT', authority: 'https://other.example:443', outcome: 'passed_blind', credentialId: '', leaseId: '' },
-    ]);
+    expect(path.uses).toMatchObject(recorded);
   });
 
   test('bytes that came with the head of the CONNECT go first', async () => {
@@ -73,17 +81,26 @@ describe('--unmatched=tunnel passes bytes to what no credential is bound to, and
     await expect.poll(() => path.kept.size).toBe(0);
   });
 
+  test('an upload goes on after the vendor has ended its half', async () => {
+    const vendor = await startUpstream((peer) => {
+      peer.socket.allowHalfOpen = true;
+      peer.socket.once('data', () => peer.socket.end());
+    });
+    await start({ ...toOther, proxy: { dialBlind: dialTo(vendor) } });
+    const tunnel = await openTunnel(path.port, 'other.example:443');
+    tunnel.socket.allowHalfOpen = true;
+    tunnel.write('first');
+    await new Promise((resolve) => tunnel.socket.once('end', resolve));
+    tunnel.socket.end('second');
+    const peer = await vendor.peer(0);
+    await peer.closed();
+    expect(peer.received).toBe('firstsecond');
+    await vendor.close();
+  });
+
   test('half of an orderly end is passed on: the answer still comes', async () => {
     const late = await startUpstream((peer) => peer.socket.on('end', () => peer.socket.end('all of it')));
-    await start({
-      ...toOther,
-      proxy: {
-        dialBlind: (_, connected) => {
-          const socket = connect(late.port, '127.0.0.1');
-          socket.once('connect', () => connected(null, socket));
-        },
-      },
-    });
+    await start({ ...toOther, proxy: { dialBlind: dialTo(late) } });
     const tunnel = await openTunnel(path.port, 'other.example:443');
     tunnel.socket.end('question');
     expect((await tunnel.closed()).received).toContain('all of it');

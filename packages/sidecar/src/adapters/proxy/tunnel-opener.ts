@@ -57,7 +57,8 @@ export function createTunnelOpener({ dialBlind, blindIdleMs }: TunnelOpenerOptio
       else {
         entry.accept();
         passBlind(socket, upstream, blindIdleMs);
-        socket.once('close', () => service.recordTunnel(target, 'passed_blind', 200));
+        // Not at its end: that may come with the end of this process.
+        service.recordTunnel(target, 'passed_blind', 200);
       }
     });
   }

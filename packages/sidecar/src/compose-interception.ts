@@ -3,9 +3,9 @@ import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import type { ProxyOptions } from './adapters/proxy/listener.ts';
 import { createLeafIssuer } from './adapters/tls/leaf-issuer.ts';
 import { type TrustFiles, trustFilesIn, writeTrustFiles } from './adapters/tls/trust-files.ts';
-import { resolveBySystem } from './adapters/upstream/connect.ts';
 import { createDialBlind } from './adapters/upstream/dial-blind.ts';
 import type { OutgoingConnections } from './adapters/upstream/outgoing-connections.ts';
+import { createResolveByServers, resolveBySystem } from './adapters/upstream/resolve.ts';
 import { createTlsRejections, type TlsRejections } from './app/tls-rejections.ts';
 import type { SidecarSettings } from './settings.ts';
 
@@ -44,7 +44,11 @@ export async function startInterception({ settings, metrics, log, outgoing }: In
         'a client does not trust the certificate with which its TLS is ended here: give it the CA file, or the base URL',
       ),
   });
-  const dialBlind = createDialBlind({ resolve: resolveBySystem, timeoutMs: settings['upstream-connect-timeout'], outgoing });
+  const dialBlind = createDialBlind({
+    resolve: settings.mode === 'gateway' ? createResolveByServers() : resolveBySystem,
+    timeoutMs: settings['upstream-connect-timeout'],
+    outgoing,
+  });
   return {
     rejections,
     trustFiles: dir === undefined ? undefined : trustFilesIn(dir),

@@ -1,18 +1,9 @@
-import { lookup } from 'node:dns';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { AppError, type Destination } from '@leasehold/core';
 import { mayDial } from '../../domain/destination-address.ts';
 import type { OutgoingConnections } from './outgoing-connections.ts';
-
-/** All addresses of a host, in the order in which they are to be tried. */
-export type Resolve = (host: string, callback: (error: Error | null, addresses: readonly string[]) => void) => void;
-
-export const resolveBySystem: Resolve = (host, callback) => {
-  lookup(host, { all: true, order: 'ipv4first' }, (error, found) =>
-    callback(error, error === null ? found.map(({ address }) => address) : []),
-  );
-};
+import type { Resolve } from './resolve.ts';
 
 export interface ConnectOptions {
   readonly resolve: Resolve;

@@ -206,6 +206,18 @@ test('THREATS 39: an agent that stops in the middle of a body is given up, and i
   await strict.close();
 });
 
+test('a vendor that takes no more of a body is not blamed on the agent', async () => {
+  const strict = await startH2Rig({ path: { proxy: { bodyIdleMs: 300 } }, onStream: (stream) => stream.pause() });
+  const session = await strict.connect();
+  const stream = session.request({ ':path': '/x', ':method': 'POST' });
+  const answer = answerTo(stream);
+  stream.write(Buffer.alloc(4 * 1_048_576));
+  const { status, headers } = await answer;
+  expect([status, headers['x-leasehold-error']]).toEqual([504, 'upstream_timeout']);
+  session.destroy();
+  await strict.close();
+});
+
 describe('INV-2, INV-3, INV-7: the last gate is asked where the head leaves', () => {
   test('with a live lease the secret goes out, by the gate in the write', async () => {
     expect(await ask({})).toEqual([200, undefined]);
@@ -213,7 +225,9 @@ describe('INV-2, INV-3, INV-7: the last gate is asked where the head leaves', ()
   });
 
   test('a lease that dies between the request and the write is not used, and what else the connection carries is told to try again', async () => {
-    const open = await startH2Rig({ onStream: (stream) => stream.respond({ ':status': 200 }) });
+    const open = await startH2Rig({
+      onStream: (stream, rawHeaders) => stream.respond({ ':status': 200 }, { endStream: rawHeaders.includes('/late') }),
+    });
     const session = await open.connect();
     const other = session.request({ ':path': '/other' });
     await once(other, 'response');

@@ -279,6 +279,21 @@ describe('uploads', () => {
     await strict.close();
   });
 
+  test('a vendor that takes no more of a body is not blamed on the agent', async () => {
+    const strict = await startDataPath({ proxy: { bodyIdleMs: 300 } });
+    strict.route(routeTo(`http://localhost:${upstream.port}`));
+    const agent = await openPeer(strict.port);
+    const index = upstream.peers.length;
+    agent.write(`POST /api/x HTTP/1.1\r\nhost: 127.0.0.1:${strict.port}\r\ncontent-length: ${64 * 1_048_576}\r\n\r\n`);
+    agent.write('x');
+    (await upstream.peer(index)).socket.pause();
+    agent.socket.write(Buffer.alloc(63 * 1_048_576));
+    await agent.until(/^HTTP\/1\.1 504 .*x-leasehold-error: upstream_timeout/s);
+    expect(strict.uses.map(({ outcome }) => outcome)).toEqual(['upstream_timeout']);
+    agent.socket.destroy();
+    await strict.close();
+  });
+
   test('a vendor that reads slowly holds the agent back: memory stays flat', async () => {
     const { agent, vendor } = await ask('POST', `content-length: ${64 * 1_048_576}\r\n`);
     vendor.socket.pause();

@@ -1,7 +1,7 @@
 import type { SessionClaims } from '../../packages/broker/src/ports/use-cases.ts';
+import { createKnownRoutes } from '../../packages/sidecar/src/app/known-routes.ts';
 import { createLeaseCache, type LeaseCache } from '../../packages/sidecar/src/app/lease-cache.ts';
 import { createRevocationFollower } from '../../packages/sidecar/src/app/revocation-follower.ts';
-import { createRouteTable } from '../../packages/sidecar/src/app/route-table.ts';
 import { createStanding } from '../../packages/sidecar/src/app/standing.ts';
 import type { LeaseEntry } from '../../packages/sidecar/src/domain/lease-entry.ts';
 import type { Broker } from '../../packages/sidecar/src/ports/broker.ts';
@@ -89,7 +89,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     helloTimeoutMs: 3_000,
     standing,
     holdings: leases,
-    routes: createRouteTable(),
+    routes: createKnownRoutes(),
     onEvent: () => {},
   });
 

@@ -135,6 +135,20 @@ export const mutations: readonly Mutation[] = [
     tests: [`${broker}/app/cascade.test.ts`],
   },
   {
+    name: 'the last gate is not asked where a head leaves by HTTP/2',
+    file: `${sidecar}/adapters/upstream/h2-connection.ts`,
+    find: 'const why = gate?.refusal();',
+    replace: 'const why = [gate?.refusal()].slice(1).pop();',
+    tests: ['test/data-path/http2-strictness.test.ts'],
+  },
+  {
+    name: 'the last gate is not asked where the handshake of a WebSocket leaves',
+    file: `${sidecar}/adapters/upstream/websocket-exchange.ts`,
+    find: 'if (why !== undefined) throw why;',
+    replace: 'if (why !== undefined && hasLeft) throw why;',
+    tests: ['test/data-path/websocket-bytes.test.ts', 'test/data-path/websocket.test.ts'],
+  },
+  {
     name: 'tunnel: TLS that was made for another name is served as if it were made for this one',
     file: `${sidecar}/adapters/proxy/tls-terminator.ts`,
     find: "if (typeof servername !== 'string' || canonicalHost(servername) === authority.host) return",

@@ -12,10 +12,10 @@ import { type EnvironmentPage, environmentPage } from './app/environment-page.ts
 import type { ExchangeMetrics } from './app/exchange.ts';
 import { type CalledHost, createHostTally } from './app/host-tally.ts';
 import { createKeptConnections } from './app/kept-connections.ts';
+import { createKnownRoutes } from './app/known-routes.ts';
 import { createLeaseCache } from './app/lease-cache.ts';
 import { limitInFlight } from './app/limit-in-flight.ts';
 import { createRevocationFollower } from './app/revocation-follower.ts';
-import { createRouteTable } from './app/route-table.ts';
 import { createStanding } from './app/standing.ts';
 import { createUseLog } from './app/use-log.ts';
 import { observeFollower, observeLeases, observeUseReports } from './observe.ts';
@@ -111,7 +111,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
   const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
   const patience = setTimeout(settle, helloTimeoutMs);
   patience.unref();
-  const routes = createRouteTable();
+  const routes = createKnownRoutes();
   const observe = observeFollower(metrics, log);
   const follower = createRevocationFollower({
     broker,

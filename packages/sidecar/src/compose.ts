@@ -14,6 +14,7 @@ import { createSidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import { startProxy } from './adapters/proxy/listener.ts';
 import type { ProxyTls } from './adapters/proxy/proxy-tls.ts';
 import type { RedirectPorts } from './adapters/proxy/redirect-listener.ts';
+import { unforeseen } from './adapters/proxy/refusal.ts';
 import type { TrustFiles } from './adapters/tls/trust-files.ts';
 import { createOutgoingConnections } from './adapters/upstream/outgoing-connections.ts';
 import { type AgentPlaneOptions, startAgentPlane } from './compose-agent.ts';
@@ -42,6 +43,7 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
   const broker = { target: plan.broker, caPem: await readCa(plan.brokerCaFile), serverName: settings['broker-server-name'] };
   const tls = plan.mode === 'gateway' && plan.tls !== undefined ? await readProxyTls(plan.tls) : undefined;
   const outgoing = createOutgoingConnections();
+  unforeseen.subscribe((message) => log.error(message, 'a request failed in a way that nobody foresaw'));
   const worker = workerNumber();
   const name = settings['instance-name'] ?? hostname();
   const options = { settings, broker, instanceName: worker === undefined ? name : `${name}/${worker}`, metrics, log, outgoing };

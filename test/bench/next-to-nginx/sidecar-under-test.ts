@@ -11,9 +11,9 @@ import { resolveBySystem } from '../../../packages/sidecar/src/adapters/upstream
 import { createUpstream } from '../../../packages/sidecar/src/adapters/upstream/upstream.ts';
 import { createAgentService } from '../../../packages/sidecar/src/app/agent-service.ts';
 import { createKeptConnections } from '../../../packages/sidecar/src/app/kept-connections.ts';
+import { createKnownRoutes } from '../../../packages/sidecar/src/app/known-routes.ts';
 import { createLeaseCache } from '../../../packages/sidecar/src/app/lease-cache.ts';
 import { createRevocationFollower } from '../../../packages/sidecar/src/app/revocation-follower.ts';
-import { createRouteTable } from '../../../packages/sidecar/src/app/route-table.ts';
 import { createStanding } from '../../../packages/sidecar/src/app/standing.ts';
 import { createUseLog } from '../../../packages/sidecar/src/app/use-log.ts';
 import type { Broker } from '../../../packages/sidecar/src/ports/broker.ts';
@@ -104,7 +104,7 @@ const leases = createLeaseCache({
   streamGraceMs: 10_000,
   onEvent: () => undefined,
 });
-const routes = createRouteTable();
+const routes = createKnownRoutes();
 const follower = createRevocationFollower({
   broker,
   clock,

@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto';
 import type { Revocation } from '@leasehold/core';
 import { systemClock } from '@leasehold/runtime';
 import { createGrpcBroker } from '../../../packages/sidecar/src/adapters/broker/grpc-broker.ts';
+import { createKnownRoutes } from '../../../packages/sidecar/src/app/known-routes.ts';
 import { createLeaseCache, type LeaseHoldings } from '../../../packages/sidecar/src/app/lease-cache.ts';
 import { createRevocationFollower } from '../../../packages/sidecar/src/app/revocation-follower.ts';
-import { createRouteTable } from '../../../packages/sidecar/src/app/route-table.ts';
 import { createStanding } from '../../../packages/sidecar/src/app/standing.ts';
 
 export interface CrowdOrder {
@@ -102,7 +102,7 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     helloTimeoutMs: 3_000,
     standing,
     holdings,
-    routes: createRouteTable(),
+    routes: createKnownRoutes(),
     onEvent: ({ kind }) => {
       if (kind === 'disconnected') attempts += 1;
     },

@@ -2,7 +2,7 @@ import { formatAuthority } from '@leasehold/core';
 import { judgeTunnel, type UnmatchedPolicy } from '../domain/judge-tunnel.ts';
 import { toError } from '../domain/refused.ts';
 import type { AgentService } from '../ports/agent-service.ts';
-import type { Routes } from '../ports/route-table.ts';
+import type { Routes } from '../ports/routes.ts';
 import { createCompiledRoutes, notReady } from './compiled-routes.ts';
 import { createHandleRequest, type HandleRequestOptions } from './handle-request.ts';
 import type { KeptConnections } from './kept-connections.ts';

@@ -1,6 +1,6 @@
 import { AppError } from '@leasehold/core';
 import { compileRoutes, emptyRouteTable, type RouteTable } from '../domain/route-table.ts';
-import type { Routes } from '../ports/route-table.ts';
+import type { Routes } from '../ports/routes.ts';
 
 /** Compiled once for each list that the broker sends; undefined before the first. `agentName` is known by then, since the session came first. */
 export function createCompiledRoutes(routes: Routes, agentName: () => string | undefined = () => undefined): () => RouteTable | undefined {

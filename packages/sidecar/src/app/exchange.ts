@@ -160,8 +160,8 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
     if (!this.#isOver) this.#outgoing?.resume();
   }
 
-  stalled(): void {
-    this.#stop(new AppError('bad_request', 'No more of the request body came for too long. Send the request again.'));
+  stalled(by: 'agent' | 'vendor'): void {
+    this.#stop(by === 'agent' ? bodyMissing() : bodyNotTaken(this.#matched.host));
   }
 
   abandoned(): void {
@@ -218,6 +218,14 @@ export class Exchange implements UpstreamEvents, ExchangeControl {
 
 /** The code of records for an agent that went away before anything was sent for it. */
 export const agentGone: AppError = new AppError('bad_request', 'The agent went away before its request was sent.');
+
+function bodyMissing(): AppError {
+  return new AppError('bad_request', 'No more of the request body came for too long. Send the request again.');
+}
+
+function bodyNotTaken(host: string): AppError {
+  return new AppError('upstream_timeout', `${host} took no more of the request body for too long. Try again.`);
+}
 
 async function* inOnePiece(bytes: Buffer): AsyncGenerator<Buffer> {
   if (bytes.length > 0) yield bytes;

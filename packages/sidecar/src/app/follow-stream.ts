@@ -2,8 +2,8 @@ import { type Clock, elapsedMs, type LogHead } from '@leasehold/core';
 import { type CursorStep, emptyCursor, onHello, onPingSent, onPong, onRevoked } from '../domain/revocation-cursor.ts';
 import type { Broker, WatchStream } from '../ports/broker.ts';
 import type { FollowerEvent } from './follower-events.ts';
+import type { KnownRoutes } from './known-routes.ts';
 import type { LeaseHoldings } from './lease-cache.ts';
-import type { RouteTable } from './route-table.ts';
 import type { Standing } from './standing.ts';
 
 /** How one stream ended: by itself, or because what it said, or did not say, made everything known so far worthless. */
@@ -17,7 +17,7 @@ export interface FollowStreamOptions {
   readonly clock: Clock;
   readonly standing: Standing;
   readonly holdings: LeaseHoldings;
-  readonly routes: RouteTable;
+  readonly routes: KnownRoutes;
   /** Never gives the same id twice. */
   readonly nextPingId: () => number;
   /** How long a stream may take to say hello. */

@@ -30,6 +30,8 @@ function createRig() {
     borrowing,
     now,
     isInHand: true,
+    /** What the cache says of the lease by now. */
+    refusedBy: undefined as AppError | undefined,
     ratePerMinute: undefined as number | undefined,
     routes: undefined as readonly Route[] | undefined,
     isFull: false,
@@ -73,7 +75,7 @@ function createRig() {
         borrowing.push(borrowed);
         return borrowed.promise;
       },
-      refusal: () => undefined,
+      refusal: () => rig.refusedBy,
       hold: (_, inFlight) => {
         held.add(inFlight);
         return () => held.delete(inFlight);
@@ -205,6 +207,16 @@ describe('without one', () => {
     expect(rig.sent).toHaveLength(1);
   });
 
+  test('one that is gone again by the time of its use, its value wiped, is not looked into', async () => {
+    rig.refusedBy = new AppError('lease_ended', 'The lease has ended.');
+    rig.ask();
+    const secret = new Secret(Buffer.from(value));
+    secret.wipe();
+    rig.borrowing[0]?.resolve({ ...entry, secret });
+    await turn();
+    expect([rig.sent.length, rig.told]).toEqual([0, ['refused lease_ended']]);
+  });
+
   test('a broker that says no is quoted, and nothing goes out', async () => {
     rig.ask();
     rig.borrowing[0]?.reject(new AppError('grant_expired', 'The grant has run out.'));
@@ -274,7 +286,7 @@ const steps: Readonly<Record<string, Step>> = {
   failed: (on) => on.failed(new AppError('upstream_unreachable', 'It closed the connection.')),
   cut: (_, __, held) => held?.cut(revoked),
   drained: (_, control) => control.drained(),
-  stalled: (_, control) => control.stalled(),
+  stalled: (_, control) => control.stalled('agent'),
   abandoned: (_, control) => control.abandoned(),
 };
 const endings = ['end', 'failed', 'cut', 'stalled', 'abandoned'];

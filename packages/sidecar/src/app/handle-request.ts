@@ -72,7 +72,10 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
       (entry) => {
         if (!isWaiting) return;
         isWaiting = false;
-        control = forward(request, reply, matched, entry, clock.now());
+        const now = clock.now();
+        // Between the broker's answer and this turn it may have made room for another, or been revoked.
+        const gone = leases.refusal(entry, now);
+        control = gone === undefined ? forward(request, reply, matched, entry, now) : refuseMatched(request, reply, matched, gone);
       },
       (thrown: unknown) => {
         if (!isWaiting) return;
@@ -82,7 +85,7 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
     );
     return {
       drained: () => control.drained(),
-      stalled: () => control.stalled(),
+      stalled: (by) => control.stalled(by),
       abandoned: () => {
         if (isWaiting) record(request, agentGone.code, agentGoneStatus, matched);
         isWaiting = false;

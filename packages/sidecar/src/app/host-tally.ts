@@ -5,7 +5,7 @@ export interface CalledHost {
   /** `https://api.example.com:443`; the credential's name where a base URL led to no host. */
   readonly authority: string;
   readonly requests: number;
-  /** By outcome: `ok`, or the code of an error. */
+  /** By outcome: `forwarded`, `passed_blind`, or the code of an error. */
   readonly outcomes: Readonly<Record<string, number>>;
 }
 

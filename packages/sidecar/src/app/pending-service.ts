@@ -35,7 +35,7 @@ export function createPendingService(arriving: Promise<AgentService>, onRefused:
       );
       return {
         drained: () => control?.drained(),
-        stalled: () => control?.stalled(),
+        stalled: (by) => control?.stalled(by),
         abandoned: () => {
           isWaiting = false;
           control?.abandoned();

@@ -3,9 +3,9 @@ import { type Backoff, backoffMs } from '../domain/backoff.ts';
 import type { Broker } from '../ports/broker.ts';
 import { followStream } from './follow-stream.ts';
 import type { FollowerEvent } from './follower-events.ts';
+import type { KnownRoutes } from './known-routes.ts';
 import type { LeaseHoldings } from './lease-cache.ts';
 import { pause } from './pause.ts';
-import type { RouteTable } from './route-table.ts';
 import type { Standing } from './standing.ts';
 
 /** Keeps the sidecar in step with the broker's revocation log, over one stream after the other. */
@@ -28,7 +28,7 @@ export interface RevocationFollowerOptions {
   readonly helloTimeoutMs: number;
   readonly standing: Standing;
   readonly holdings: LeaseHoldings;
-  readonly routes: RouteTable;
+  readonly routes: KnownRoutes;
   readonly onEvent: (event: FollowerEvent) => void;
 }
 

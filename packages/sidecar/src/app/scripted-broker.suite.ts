@@ -3,10 +3,10 @@ import { vi } from 'vitest';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
 import type { Broker, IssuedLease, RenewedLease, WatchEvents } from '../ports/broker.ts';
 import type { FollowerEvent } from './follower-events.ts';
+import { createKnownRoutes, type KnownRoutes } from './known-routes.ts';
 import { createLeaseCache, type LeaseCache, type LeaseCacheOptions } from './lease-cache.ts';
 import type { LeaseEvent } from './lease-events.ts';
 import { createRevocationFollower, type RevocationFollower } from './revocation-follower.ts';
-import { createRouteTable, type RouteTable } from './route-table.ts';
 import { createStanding, type Standing } from './standing.ts';
 
 /** A broker that does what the test tells it, a clock that can sleep and be stepped, and the sidecar's side around them. */
@@ -16,7 +16,7 @@ export interface Rig {
   readonly standing: Standing;
   readonly leases: LeaseCache;
   readonly follower: RevocationFollower;
-  readonly routes: RouteTable;
+  readonly routes: KnownRoutes;
   readonly acquires: Asked<IssuedLease>[];
   readonly renews: Asked<RenewedLease>[];
   readonly released: string[];
@@ -149,7 +149,7 @@ export function createRig(changes: Partial<LeaseCacheOptions> = {}): Rig {
     },
     ...changes,
   });
-  const routes = createRouteTable();
+  const routes = createKnownRoutes();
   const follower = createRevocationFollower({
     broker,
     clock,

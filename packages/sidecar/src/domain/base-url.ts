@@ -28,15 +28,22 @@ const rewriters: ReadonlyMap<string, (text: string, view: BaseUrlView) => string
   ['operation-location', address],
   // RFC 8288: pages of a list.
   ['link', (text, view) => text.replace(/<([^<>]*)>/g, (_, target: string) => `<${address(target, view)}>`)],
-  [
-    'refresh',
-    (text, view) =>
-      text.replace(/^([\s\d.]*[;,]?\s*url\s*=\s*)(["']?)(.*?)\2\s*$/i, (_, before: string, quote: string, target: string) =>
-        [before, quote, address(target, view), quote].join(''),
-      ),
-  ],
+  ['refresh', refresh],
   ['set-cookie', cookie],
 ]);
+
+/** Longer than anybody's delay and `url`. */
+const maxBeforeUrl = 64;
+
+/** Seconds, then perhaps the address, perhaps in quotes (HTML, "shared declarative refresh steps"). Looked at from its ends: it may be as long as a head. */
+function refresh(text: string, view: BaseUrlView): string {
+  const start = text.indexOf('=') + 1;
+  const before = text.slice(0, start);
+  if (start === 0 || start > maxBeforeUrl || !/^[\s\d.]*[;,]?\s*url\s*=$/i.test(before)) return text;
+  const target = text.slice(start).trim();
+  const quote = target.length > 1 && /["']/.test(target.charAt(0)) && target.endsWith(target.charAt(0)) ? target.charAt(0) : '';
+  return [before, quote, address(target.slice(quote.length, target.length - quote.length), view), quote].join('');
+}
 
 /** A URI reference (RFC 3986 section 4.1), resolved as a client of the upstream's would. */
 function address(text: string, { baseUrl, upstream, path }: BaseUrlView): string {

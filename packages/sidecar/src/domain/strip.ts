@@ -77,9 +77,15 @@ export function isStripped(lowerName: string): boolean {
   return stripped.has(lowerName) || lowerName.startsWith('proxy-') || lowerName.startsWith('x-leasehold-');
 }
 
-/** What servers log, store or show, and never read a credential from. */
-const descriptive =
-  /^(?:user-agent|referer|origin|from|range|pragma|cache-control|traceparent|tracestate|baggage|(?:accept|content|if|sec)(?:-.*)?)$/;
+/** What servers log, store or show, and never read a credential from: metadata of objects among it, and what a request is traced or known again by. */
+const descriptive = new RegExp(
+  `^(?:${[
+    'user-agent|referer|origin|from|range|pragma|cache-control|via|forwarded|idempotency-key|traceparent|tracestate|baggage',
+    '(?:accept|content|if|sec|x-forwarded|x-b3|x-amzn-trace)(?:-.*)?',
+    'x-(?:request|correlation|trace)-id|x-cloud-trace-context',
+    'x-(?:.*-)?meta(?:data)?-.*',
+  ].join('|')})$`,
+);
 
 /** Whether a placeholder may be replaced in it (THREATS 2): services have headers of their own names, but not of these. */
 export function mayCarryCredential(lowerName: string): boolean {

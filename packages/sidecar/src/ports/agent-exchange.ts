@@ -45,8 +45,8 @@ export interface AgentReply {
 export interface ExchangeControl {
   /** There is room again. */
   drained(): void;
-  /** The agent has not sent any more of its body for too long. */
-  stalled(): void;
+  /** Nothing of the agent's body has moved for too long: no more of it came, or the vendor took no more. */
+  stalled(by: 'agent' | 'vendor'): void;
   /** The agent is gone. */
   abandoned(): void;
 }

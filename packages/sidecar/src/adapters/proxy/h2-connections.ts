@@ -8,6 +8,7 @@ import { H2Reply } from './h2-reply.ts';
 import { readH2Request } from './h2-request.ts';
 import type { SettledInbound } from './inbound.ts';
 import { letLinger } from './linger.ts';
+import { whoStalls } from './who-stalls.ts';
 
 export interface H2ConnectionsOptions {
   /** Counts what was refused before it was a request. */
@@ -95,7 +96,7 @@ export function createH2Connections({ onRefused, headTimeoutMs, bodyIdleMs }: H2
     // A call of gRPC may be silent for as long as it lives; its deadline is its own.
     if (request.body === undefined || ofGrpc) return;
     stream.setTimeout(bodyIdleMs, () => {
-      if (!reply.isStarted) control.stalled();
+      if (!reply.isStarted) control.stalled(whoStalls(stream, false));
     });
     stream.once('end', () => stream.setTimeout(0));
   }

@@ -8,6 +8,7 @@ import { HttpReply } from './http-reply.ts';
 import type { Inbound } from './inbound.ts';
 import { lingerMs } from './linger.ts';
 import { errorFor } from './refusal.ts';
+import { whoStalls } from './who-stalls.ts';
 
 export interface ServeOptions {
   readonly serviceFor: (incoming: IncomingMessage) => AgentService;
@@ -45,14 +46,15 @@ export function serveHttpExchange(
     else control.abandoned();
   });
   response.on('drain', () => control.drained());
-  if (request.body !== undefined) watchBody(incoming, control, bodyIdleMs);
+  if (request.body !== undefined) watchBody(incoming, response, control, bodyIdleMs);
 }
 
 /** A slow upload is one thing, an agent that keeps a connection to the upstream busy with nothing another (THREATS 39). */
-function watchBody(incoming: IncomingMessage, control: ExchangeControl, bodyIdleMs: number): void {
+function watchBody(incoming: IncomingMessage, response: ServerResponse, control: ExchangeControl, bodyIdleMs: number): void {
   const { socket } = incoming;
-  // Counted on the socket, since bytes either way show that somebody is there; heard on the request, or Node's server would destroy the socket.
-  incoming.setTimeout(bodyIdleMs, () => control.stalled());
+  // Counted on the socket, since bytes either way show that somebody is there; heard on the response, or Node's server would destroy the socket.
+  incoming.setTimeout(bodyIdleMs);
+  response.on('timeout', () => control.stalled(whoStalls(incoming, incoming.complete)));
   incoming.once('close', () => socket.setTimeout(0));
   // Breaking off shows on the response too; unheard it would end the process.
   incoming.on('error', () => undefined);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type Channel, channel } from 'node:diagnostics_channel';
 import { STATUS_CODES } from 'node:http';
 import { AppError } from '@leasehold/core';
 import { tunnelDestination } from '../../domain/judge-tunnel.ts';
@@ -25,13 +26,18 @@ export function tunnelErrorFor(thrown: unknown, target: TunnelTarget | undefined
   return taught(AppError.from(thrown), { agent: undefined, destination: target && tunnelDestination(target) });
 }
 
+/** `{ request_id, err }` of what nobody foresaw, for whoever logs: the agent is told to look the id up, and what answers it knows no log. */
+export const unforeseen: Channel = channel('leasehold.sidecar.unforeseen');
+
 const defaultRetryAfterS = 1;
 
 /** The typed answer to a request that is not forwarded. The message is public; its cause stays here. */
 export function refusalOf(error: AppError): Refusal {
   const status = httpStatusOf[error.code];
   const { code, message, destination, hint } = error;
-  const body = `${JSON.stringify({ error: { code, message, destination, hint, request_id: randomUUID() } })}\n`;
+  const requestId = randomUUID();
+  if (code === 'internal') unforeseen.publish({ request_id: requestId, err: error });
+  const body = `${JSON.stringify({ error: { code, message, destination, hint, request_id: requestId } })}\n`;
   const headers = [
     'content-type',
     'application/json',

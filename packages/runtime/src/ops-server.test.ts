@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startOpsServer } from './ops-server.ts';
@@ -19,6 +20,19 @@ test('a page that has nothing to show yet answers 503, and then what there is', 
   shown = { fact: 1 };
   const answer = await fetch(`${origin}/facts`);
   expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([200, 'application/json', { fact: 1 }]);
+});
+
+test('THREATS 16: a page is shown under an address alone, so that no name of somebody’s leads to it', async () => {
+  const statusFor = (host: string, path: string) =>
+    new Promise<number | undefined>((resolve) => {
+      request(origin + path, { headers: { host } }, (answer) => resolve(answer.resume().statusCode)).end();
+    });
+  shown = { fact: 1 };
+  for (const host of ['127.0.0.1:1', 'localhost', '[::1]:1', '10.0.0.1'])
+    expect([host, await statusFor(host, '/facts')]).toEqual([host, 200]);
+  for (const host of ['evil.example', 'localhost.evil.example:1', '127.0.0.1.evil.example'])
+    expect([host, await statusFor(host, '/facts')]).toEqual([host, 421]);
+  expect(await statusFor('sidecar.svc', '/livez')).toBe(200);
 });
 
 test('nothing on it takes a change', async () => {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
 import type { Registry } from 'prom-client';
 import { listening } from './listening.ts';
 
@@ -21,7 +21,7 @@ export interface OpsServerOptions {
 
 /**
  * Plain HTTP for probes and scrapers: `/livez` (the event loop turns), `/readyz` (work can be done), `/metrics` (Prometheus text), and
- * the program's own pages (JSON). Nothing here is secret and nothing changes state: an agent may call it (THREATS 29). Closes when `ended` aborts.
+ * the program's own pages (JSON; under an address or as localhost). Nothing here is secret and nothing changes state: an agent may call it (THREATS 29). Closes when `ended` aborts.
  */
 export async function startOpsServer(
   { host, port, registry, ready, pages = {} }: OpsServerOptions,
@@ -39,6 +39,7 @@ export async function startOpsServer(
       if (request.url === '/livez') return answer(200, 'ok\n');
       if (request.url === '/metrics') return answer(200, await registry.metrics(), registry.contentType);
       const page = pageAt.get(request.url ?? '');
+      if (page !== undefined && !isByAddress(request.headers.host)) return answer(421, 'call it by address, or as localhost\n');
       if (page !== undefined) return answerPage(page, answer);
       if (request.url !== '/readyz') return answer(404, `try ${paths.join(', ')}\n`);
       const state = await ready();
@@ -48,6 +49,12 @@ export async function startOpsServer(
     }
   });
   return listening(server, { host, port, what: 'metrics' }, ended);
+}
+
+/** A web page can make a name of its own lead here, and read what is answered; an address it can't (DNS rebinding, THREATS 16). */
+function isByAddress(host = ''): boolean {
+  const name = host.replace(/:\d+$/, '');
+  return name === 'localhost' || isIP(name.replace(/^\[|\]$/g, '')) !== 0;
 }
 
 function answerPage(page: OpsPage, answer: (status: number, body: string, type?: string) => void): void {

@@ -33,14 +33,14 @@ export type CrowdAnswer =
   | { readonly kind: 'joined' | 'borrowed' }
   /** By sidecar, wall clock in ms. */
   | { readonly kind: 'purged'; readonly at: readonly number[] }
-  | { readonly kind: 'back'; readonly at: readonly number[]; readonly attempts: number };
+  | { readonly kind: 'back'; readonly at: readonly number[]; readonly refusedMs: readonly number[]; readonly attempts: number };
 
 interface CrowdMember {
   borrow(): Promise<void>;
   /** When the event was purged here. */
   purgedAt(seq: number): Promise<number>;
-  /** When this one came in step under another epoch than the one it had when asked. */
-  backAt(): Promise<number>;
+  /** When this one came in step under another epoch than the one it had when asked, and for how long it was out of step till then. */
+  back(): Promise<{ readonly at: number; readonly refusedMs: number }>;
   inStep(): Promise<unknown>;
   readonly attempts: number;
 }
@@ -125,10 +125,19 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     },
     // One that started over at a later place holds nothing older.
     purgedAt: async (seq) => (purges.has(seq) || standing.cursor.seq < seq ? purgeOf(seq).promise : Date.now()),
-    backAt() {
+    async back() {
       const { epoch } = standing.cursor;
       attempts = 0;
-      return when(() => standing.cursor.epoch !== undefined && standing.cursor.epoch !== epoch && standing.isInStep(systemClock.now()));
+      let refusedMs = 0;
+      let lookedAt = Date.now();
+      const at = await when(() => {
+        const now = Date.now();
+        const isInStep = standing.isInStep(systemClock.now());
+        if (!isInStep) refusedMs += now - lookedAt;
+        lookedAt = now;
+        return isInStep && standing.cursor.epoch !== undefined && standing.cursor.epoch !== epoch;
+      });
+      return { at, refusedMs };
     },
     inStep: () => when(() => standing.isInStep(systemClock.now()), lookSeldomMs),
     get attempts() {
@@ -165,8 +174,10 @@ async function obey(ask: CrowdAsk): Promise<void> {
       send({ kind: 'purged', at: await Promise.all(members.map((member) => member.purgedAt(ask.seq))) });
       return;
     case 'back': {
-      const at = await Promise.all(members.map((member) => member.backAt()));
-      send({ kind: 'back', at, attempts: members.reduce((sum, member) => sum + member.attempts, 0) });
+      const backs = await Promise.all(members.map((member) => member.back()));
+      const at = backs.map((back) => back.at);
+      const refusedMs = backs.map((back) => back.refusedMs);
+      send({ kind: 'back', at, refusedMs, attempts: members.reduce((sum, member) => sum + member.attempts, 0) });
       return;
     }
     case 'end':

@@ -10,7 +10,7 @@ export interface Crowds {
   /** Wall-clock times (ms), one for each sidecar. */
   purged(seq: number): Promise<readonly number[]>;
   /** The question must be put before the broker goes. */
-  back(): Promise<{ readonly at: readonly number[]; readonly attempts: number }>;
+  back(): Promise<{ readonly at: readonly number[]; readonly refusedMs: readonly number[]; readonly attempts: number }>;
   end(): Promise<void>;
 }
 
@@ -50,7 +50,11 @@ export function startCrowds(sidecars: number, processes: number): Crowds {
     async back() {
       const answers = await askAll({ kind: 'back' });
       const backs = answers.flatMap((said) => (said.kind === 'back' ? [said] : []));
-      return { at: backs.flatMap(({ at }) => at), attempts: backs.reduce((sum, { attempts }) => sum + attempts, 0) };
+      return {
+        at: backs.flatMap(({ at }) => at),
+        refusedMs: backs.flatMap(({ refusedMs }) => refusedMs),
+        attempts: backs.reduce((sum, { attempts }) => sum + attempts, 0),
+      };
     },
     async end() {
       await Promise.all(

@@ -1,6 +1,6 @@
 // The promise in figures: from the commit of a revocation to the secret being gone from every sidecar's cache, how soon a crowd is back after
 // the broker was killed, and what a stream costs the broker. One real broker (SQLite, durable), sidecars' control sides in a few processes.
-// `node test/bench/revocation/main.ts [--sidecars 1,100,1000,10000] [--storms 1000] [--processes 2] [--json FILE]`
+// `npx pnpm@12.21.0 run build`, then `node test/bench/revocation/main.ts [--sidecars 1,100,1000,10000] [--storms 1000] [--processes 2] [--json FILE]`
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { startBrokerUnderTest } from './broker-under-test.ts';
@@ -100,12 +100,13 @@ async function restartUnder(
   const killedAt = Date.now();
   await broker.restart();
   const upAt = Date.now();
-  const { at, attempts } = await back;
+  const { at, refusedMs, attempts } = await back;
   const cpuMs = await broker.cpuMs();
   return {
     sidecars,
     downMs: upAt - killedAt,
     ...quantilesOf(at.map((each) => each - upAt)),
+    refused: quantilesOf(refusedMs),
     streamsPerSidecar: attempts / sidecars,
     brokerCpuMsPerSidecar: cpuMs / sidecars,
   };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from './eventually.ts';
+import { frame, framesFor, headOf, openByHand } from './h2-frames.ts';
 import { answerTo, type H2Rig, startH2Rig } from './h2-rig.ts';
 import { revokedError, secretValue } from './rig.ts';
 import { parseAnswer } from './sockets.ts';
@@ -73,52 +73,8 @@ describe('what HTTP/2 has no place for is refused', () => {
 });
 
 describe('frames written by hand', () => {
-  const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
-  const frame = (type: number, flags: number, streamId: number, payload: Buffer) => {
-    const head = Buffer.alloc(9);
-    head.writeUIntBE(payload.length, 0, 3);
-    head[3] = type;
-    head[4] = flags;
-    head.writeUInt32BE(streamId, 5);
-    return Buffer.concat([head, payload]);
-  };
-  /** Literal, without a table (RFC 7541 section 6.2.2). */
-  const field = (name: string, value: string) =>
-    Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value, 'latin1')]);
-  const head = (...more: readonly (readonly [string, string])[]) =>
-    Buffer.concat(
-      [
-        [':method', 'GET'] as const,
-        [':scheme', 'https'] as const,
-        [':authority', rig.authority] as const,
-        [':path', '/x'] as const,
-        ...more,
-      ].map(([name, value]) => field(name, value)),
-    );
-
-  async function open(): Promise<Socket> {
-    const socket = await rig.connectRaw();
-    socket.on('error', () => undefined);
-    socket.write(Buffer.concat([Buffer.from(preface), frame(4, 0, 0, Buffer.alloc(0))]));
-    return socket;
-  }
-
-  /** Types of the frames that came for a stream, until the connection or the stream ends. */
-  async function framesFor(socket: Socket, streamId: number): Promise<readonly number[]> {
-    let bytes = Buffer.alloc(0);
-    const types: number[] = [];
-    for await (const chunk of socket) {
-      bytes = Buffer.concat([bytes, chunk]);
-      while (bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3)) {
-        const [type = 0, flags = 0] = bytes.subarray(3, 5);
-        if (bytes.readUInt32BE(5) === streamId) types.push(type);
-        const isEnd = bytes.readUInt32BE(5) === streamId && (type === 3 || (type <= 1 && (flags & 1) !== 0));
-        bytes = bytes.subarray(9 + bytes.readUIntBE(0, 3));
-        if (isEnd || type === 7) return types;
-      }
-    }
-    return types;
-  }
+  const head = (...more: readonly (readonly [string, string])[]) => headOf(rig.authority, more);
+  const open = () => openByHand(rig);
 
   test('a plain one is served', async () => {
     const socket = await open();

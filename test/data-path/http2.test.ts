@@ -4,6 +4,7 @@ import type { Route } from '@leasehold/core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createTestCa } from '../harness/certificates.ts';
 import { eventually } from './eventually.ts';
+import { frame, framesFor, headOf, openByHand } from './h2-frames.ts';
 import { answerTo, type H2Rig, type H2RigOptions, startH2Rig } from './h2-rig.ts';
 import { secretValue } from './rig.ts';
 import { type ScriptedUpstream, startUpstream } from './sockets.ts';
@@ -291,6 +292,31 @@ describe('a vendor that speaks HTTP/1.1 only', () => {
   test('switches no protocols that nobody asked it to', async () => {
     const { status, headers } = await answered('HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
     expect([status, headers['x-leasehold-error']]).toEqual([502, 'upstream_protocol_error']);
+  });
+
+  test.each([
+    ['CR LF in a value', ['x-a', 'b\r\nauthorization: mine']],
+    ['LF in a value', ['x-a', 'b\nauthorization: mine']],
+    ['a NUL in a value', ['x-a', 'b\0authorization: mine']],
+    ['CR LF in a name', ['x-a\r\nauthorization', 'mine']],
+    ['CR LF in :path', [':path', '/x HTTP/1.1\r\nauthorization: mine']],
+    ['CR LF in :authority', [':authority', 'localhost\r\nauthorization: mine']],
+    ['CR LF in a cookie', ['cookie', 'a=b\r\nauthorization: mine']],
+  ] as const)('THREATS 7: %s splits nothing for it', async (_, field) => {
+    await startOld();
+    const socket = await openByHand(rig);
+    socket.write(frame(1, 5, 1, headOf(rig.authority, [field])));
+    await Promise.race([framesFor(socket, 1), eventually(() => old.received.join('') !== '')]);
+    // A plain request behind it shows what its bytes look like at all.
+    const session = await rig.connect();
+    const index = old.peers.length;
+    const answer = answerTo(session.request({ ':path': '/plain' }));
+    await eventually(() => old.received.join('').includes('GET /plain HTTP/1.1\r\n'));
+    expect(old.received.join('')).not.toMatch(/mine|\0/);
+    for (const peer of old.peers.slice(0, index + 1)) peer.socket.destroy();
+    session.destroy();
+    socket.destroy();
+    await answer;
   });
 
   test('is no place for gRPC, and the agent is told why', async () => {

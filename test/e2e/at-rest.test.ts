@@ -10,16 +10,20 @@ import { startVendor, type Vendor } from '../harness/vendor.ts';
 let stack: DevStack;
 let vendor: Vendor;
 
+/** One call under each credential. */
+const paths = ['/one/x', '/two/two/x'] as const;
+
 beforeEach(async () => {
   vendor = await startVendor();
   stack = await startDevStack();
   await addCredential(stack, vendor, { name: 'one', value: 'sk-at-rest-one-000000' });
   await addCredential(stack, { ...vendor, url: `${vendor.url}/two` }, { name: 'two', value: 'sk-at-rest-two-000000' });
-  await grant(stack, 'one');
-  await eventually(
-    () => throughBaseUrl(stack.proxyPort, '/one/x'),
-    ({ status }) => status === 200,
-  );
+  for (const name of ['one', 'two']) await grant(stack, name);
+  for (const path of paths)
+    await eventually(
+      () => throughBaseUrl(stack.proxyPort, path),
+      ({ status }) => status === 200,
+    );
 });
 
 afterEach(async () => {
@@ -65,11 +69,13 @@ describe('INV-12: at rest', () => {
       expect(rows).toHaveLength(2);
     });
     vendor.seen.length = 0;
-    const answer = await eventually(
-      () => throughBaseUrl(stack.proxyPort, '/one/x'),
-      ({ code }) => code !== 'out_of_step' && code !== 'no_grant',
-    );
-    expect(answer.code).toBe('value_unreadable');
+    for (const path of paths) {
+      const answer = await eventually(
+        () => throughBaseUrl(stack.proxyPort, path),
+        ({ code }) => code !== 'out_of_step' && code !== 'no_grant',
+      );
+      expect([path, answer.code]).toEqual([path, 'value_unreadable']);
+    }
     expect(vendor.seen).toEqual([]);
   });
 });

@@ -17,9 +17,16 @@ afterAll(async () => {
   await vendor?.close();
 });
 
+/** What a listing prints. */
+async function rowsOf(...words: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+  const lines = (await stack.ok([...words, '--json'])).trim().split('\n');
+  return lines.map((line) => JSON.parse(line));
+}
+
 // The store alone is killed at random points in test/fault; here the whole product is, with the command line's answers as acknowledgements.
 test('kill -9 of the broker loses no acknowledged credential, grant, suspension or audit row', async () => {
   const acknowledged: { name: string; status: string }[] = [];
+  const granted: string[] = [];
   for (let round = 0; round < 3; round += 1) {
     const names = [0, 1, 2].map((each) => `round-${round}-${each}`);
     let isKilled = false;
@@ -28,6 +35,7 @@ test('kill -9 of the broker loses no acknowledged credential, grant, suspension 
         await addCredential(stack, vendor, { name, value: `sk-${name}-000000`, extra: ['--path', `/${name}`] });
         acknowledged.push({ name, status: 'active' });
         await grant(stack, name);
+        granted.push(name);
         if (index === 0) {
           await stack.ok(['credential', 'suspend', name]);
           acknowledged.push({ name, status: 'suspended' });
@@ -37,8 +45,8 @@ test('kill -9 of the broker loses no acknowledged credential, grant, suspension 
       }
     });
     await eventually(
-      async () => acknowledged.length,
-      (count) => count > round * 2 + 1,
+      async () => acknowledged.length > round * 2 + 1 && granted.length > round,
+      (isEnough) => isEnough,
     );
     isKilled = true;
     process.kill(stack.ready.pids.broker, 'SIGKILL');
@@ -46,17 +54,19 @@ test('kill -9 of the broker loses no acknowledged credential, grant, suspension 
     await stack.stop();
     stack = await startDevStack({ dir: stack.dir });
   }
-  const listed = (await stack.ok(['credential', 'list', '--json']))
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  const listed = await rowsOf('credential', 'list');
+  const grants = await rowsOf('grant', 'list');
+  expect(grants.map(({ credential }) => credential)).toEqual(expect.arrayContaining(granted));
+  const created = (await rowsOf('audit', 'tail', '--limit', '1000')).filter(({ action }) => action === 'credential.created');
+  const ids = new Set(created.map(({ credential_id }) => credential_id));
+  for (const { name } of acknowledged) expect(ids).toContain(listed.find((each) => each.name === name)?.id);
   const last = new Map(acknowledged.map(({ name, status }) => [name, status]));
   expect(last.size).toBeGreaterThanOrEqual(3);
   for (const [name, status] of last) {
     const found = listed.find((each) => each.name === name);
     // A suspension may have committed although its answer was lost; nothing acknowledged may be missing or undone.
     expect(found).toBeDefined();
-    if (status === 'suspended') expect(found.status).toBe('suspended');
+    if (status === 'suspended') expect(found?.status).toBe('suspended');
   }
   expect((await stack.cli(['audit', 'verify'])).code).toBe(0);
 });
@@ -71,10 +81,7 @@ test('the same directory given again starts with the same data', async () => {
   expect(await stack.stop()).toBe(0);
   stack = await startDevStack({ dir: stack.dir });
   // The sidecar gave its lease back before it ended.
-  const leases = (await stack.ok(['lease', 'list', '--all', '--json']))
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  const leases = await rowsOf('lease', 'list', '--all');
   expect(leases.filter(({ credential }) => credential === 'kept').map(({ status }) => status)).toEqual(['released']);
   const answer = await eventually(
     () => throughBaseUrl(stack.proxyPort, '/kept/kept'),

@@ -3,17 +3,8 @@ import { ask, type Command, command, either, ms, operation, request, type Weight
 import { type Way, ways } from './link.ts';
 import { giveBack, operate } from './operations.ts';
 import { plots } from './plots.ts';
+import { heal } from './recovery.ts';
 import { at, type World } from './world.ts';
-
-function heal(world: World): void {
-  for (const link of world.links.flat()) {
-    link.setDown(false);
-    link.release();
-  }
-  for (const { link } of world.replicas) link.set('up');
-  world.isDeaf = false;
-  world.latencyMs = 5;
-}
 
 const linkOf = ({ links }: World, sidecar: number, replica: number) => at(at(links, sidecar), replica);
 

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AppError, errorCodes } from '@leasehold/core';
 import { CommanderError } from 'commander';
 import { describe, expect, test } from 'vitest';
@@ -39,7 +41,21 @@ describe('what happened, and what to do', () => {
   });
 });
 
+describe('what this machine refuses', () => {
+  test('is told in the words of the system, which name what it is about', async () => {
+    const thrown = await readFile(join(import.meta.dirname, 'error-lines.ts', 'x')).catch((error: unknown) => error);
+    const { code, text } = errorLines(thrown);
+    expect([code, text]).toEqual([1, expect.stringMatching(/^leasehold: ENOTDIR: .*error-lines\.ts\/x'\.\n.+\n$/)]);
+  });
+});
+
 describe('commands that are not understood', () => {
+  test('a value that is none of ours is answered with those that are', () => {
+    const message = "error: option '--discover-names <on|off>' argument 'sk-secret-1' is invalid. Allowed choices are on, off.";
+    const { text } = errorLines(new CommanderError(1, 'commander.invalidArgument', message));
+    expect(text).toMatch(/^leasehold: --discover-names takes one of these: on, off\.\n/);
+  });
+
   test.each([
     ['commander.unknownOption', "error: unknown option '--value=sk-secret-1'"],
     ['commander.unknownOption', "error: unknown option '-sk-secret-1'"],

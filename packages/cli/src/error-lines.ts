@@ -15,8 +15,20 @@ const nextSteps: Readonly<Record<Failure, string>> = {
 /** One line of what happened and one of what to do. Messages that bring their own second part keep it. */
 export function errorLines(thrown: unknown): { readonly code: Failure; readonly text: string } {
   if (thrown instanceof CommanderError) return { code: 2, text: `leasehold: ${misuse(thrown)}\n${nextSteps[2]}\n` };
-  const { code, what, next } = whatAndNext(AppError.from(thrown));
+  const { code, what, next } = thrown instanceof AppError ? whatAndNext(thrown) : ofThisMachine(thrown);
   return { code, text: `leasehold: ${what}\n${next}\n` };
+}
+
+/** No broker had a part in it: the system refused something, or we are wrong. Other messages than the system's could hold what was typed. */
+function ofThisMachine(thrown: unknown): { readonly code: Failure; readonly what: string; readonly next: string } {
+  if (isSystemError(thrown))
+    return { code: 1, what: `${thrown.message}.`, next: 'Check that this user may use what is named there, and that there is room.' };
+  return { code: 1, what: 'The command failed in a way that nobody foresaw.', next: 'Please report it, with what you ran and no secret.' };
+}
+
+/** Of files, sockets and processes (https://nodejs.org/api/errors.html#class-systemerror): code, text of the system, call and path. */
+function isSystemError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error && 'syscall' in thrown && 'errno' in thrown;
 }
 
 /** The two parts of an error that people are told. */
@@ -40,6 +52,10 @@ function misuse({ code, message }: CommanderError): string {
     const [, meant] = /Did you mean (--[^?]+)\?/.exec(message) ?? [];
     const what = flag === undefined ? 'There is no such flag.' : `This command has no flag ${flag}.`;
     return meant === undefined ? what : `${what} Did you mean ${meant}?`;
+  }
+  if (code === 'commander.invalidArgument') {
+    const [, flag, choices] = /option '(--[a-z-]+).* is invalid\. Allowed choices are (.*)\.$/s.exec(message) ?? [];
+    if (flag !== undefined) return `${flag} takes one of these: ${choices}.`;
   }
   if (code === 'commander.missingArgument' || code === 'commander.optionMissingArgument') return `${message.replace(/^error: /, '')}.`;
   return misuses[code] ?? 'The command is not understood.';

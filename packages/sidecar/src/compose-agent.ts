@@ -75,8 +75,13 @@ const backoff = { firstMs: 100, maxMs: 5_000 };
 const idlePoolMs = 300_000;
 /** How long a vendor may go on after an agent has ended its side of a WebSocket. */
 const halfOpenMs = 30_000;
-/** Longest wait for a stream's hello, and of a new agent's first request for its routes. */
-const helloTimeoutMs = 3_000;
+/**
+ * Longest wait for a stream's hello. A stream that begins while its connection waits in a crowd for its handshake goes out as soon as that is done:
+ * whoever gave it up sooner would be backing off just then. A connection that is dead is found by the channel's own pings, in 6 s.
+ */
+const helloTimeoutMs = 10_000;
+/** Longest wait of a new agent's first request for its routes. */
+const settleMs = 3_000;
 
 const maxTalliedHosts = 500;
 
@@ -109,7 +114,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     onEvent: observeLeases(metrics, log),
   });
   const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
-  const patience = setTimeout(settle, helloTimeoutMs);
+  const patience = setTimeout(settle, settleMs);
   patience.unref();
   const routes = createKnownRoutes();
   const observe = observeFollower(metrics, log);

@@ -99,7 +99,7 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     clock: systemClock,
     random: Math.random,
     backoff: { firstMs: 100, maxMs: 5_000 },
-    helloTimeoutMs: 3_000,
+    helloTimeoutMs: 10_000,
     standing,
     holdings,
     routes: createKnownRoutes(),

@@ -57,22 +57,28 @@ const abouts = {
 const done = { suspend: 'suspended', resume: 'resumed', delete: 'deleted' };
 
 async function add(name: string, flags: CommonFlags & DraftFlags & { readonly valueFile?: string }): Promise<void> {
-  // Judged here too, before the value is read: the operator learns of a mistake without typing a secret first.
+  // Judged here too, before the value is read: the operator learns of a mistake, or of a broker that is elsewhere, without typing a secret first.
   const draft = await credentialDraft(name, flags);
-  const value = await readValue(flags.valueFile);
+  await operate(flags, async ({ client, out, tenant }) => {
+    const within = await tenant();
+    const added = await withValue(flags.valueFile, (value) => client.addCredential(within, { ...draft, value }));
+    if (out.isJson) {
+      out.json(added);
+      return;
+    }
+    out.line(
+      `credential ${added.name} stored (version ${added.version}). Lend it with: leasehold grant add --agent NAME --credential ${added.name}`,
+    );
+    if (added.placeholder !== null) out.line(`In its place agents are given: ${added.placeholder}`);
+  });
+}
+
+/** Reads the value, hands it on in base64, and wipes what can be wiped. */
+async function withValue<T>(file: string | undefined, use: (base64: string) => Promise<T>): Promise<T> {
+  const value = await readValue(file);
   try {
     checkValue(value);
-    await operate(flags, async ({ client, out, tenant }) => {
-      const added = await client.addCredential(await tenant(), { ...draft, value: value.toString('base64') });
-      if (out.isJson) {
-        out.json(added);
-        return;
-      }
-      out.line(
-        `credential ${added.name} stored (version ${added.version}). Lend it with: leasehold grant add --agent NAME --credential ${added.name}`,
-      );
-      if (added.placeholder !== null) out.line(`In its place agents are given: ${added.placeholder}`);
-    });
+    return await use(value.toString('base64'));
   } finally {
     value.fill(0);
   }
@@ -131,21 +137,16 @@ async function show(name: string, flags: CommonFlags): Promise<void> {
 }
 
 async function rotate(name: string, flags: CommonFlags & { readonly valueFile?: string }): Promise<void> {
-  const value = await readValue(flags.valueFile);
-  try {
-    checkValue(value);
-    await operate(flags, async (operation) => {
-      const changed = await operation.client.rotateCredential(await operation.tenant(), name, value.toString('base64'));
-      await reportChange(
-        operation,
-        changed,
-        `credential ${changed.item.name} rotated to version ${changed.item.version}.`,
-        flags.wait === true,
-      );
-    });
-  } finally {
-    value.fill(0);
-  }
+  await operate(flags, async (operation) => {
+    const within = await operation.tenant();
+    const changed = await withValue(flags.valueFile, (value) => operation.client.rotateCredential(within, name, value));
+    await reportChange(
+      operation,
+      changed,
+      `credential ${changed.item.name} rotated to version ${changed.item.version}.`,
+      flags.wait === true,
+    );
+  });
 }
 
 async function change(name: string, verb: keyof typeof done, flags: CommonFlags): Promise<void> {

@@ -109,7 +109,7 @@ async function list(flags: CommonFlags): Promise<void> {
 
 async function revoke(flags: PairFlags): Promise<void> {
   const { agent, credential } = pairOf(flags);
-  await confirm(`Revoking the grant of ${agent} on ${credential}`, flags.yes === true);
+  await confirm(`Revoking the grant of ${agent} on ${credential}`, flags.yes === true, 'ends the leases under it at once');
   await operate(flags, async (operation) => {
     const changed = await operation.client.revokeGrant(await operation.tenant(), { agent, credential });
     await reportChange(operation, changed, `${agent} may not lease ${credential} any more.`, flags.wait === true);

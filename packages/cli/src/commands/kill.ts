@@ -40,7 +40,7 @@ async function killTenant(name: string, flags: CommonFlags): Promise<void> {
     await reportChange(
       { ...operation, tenant: async () => name },
       killed,
-      `tenant ${killed.item.name} is cut off. Give it back with: leasehold tenant resume ${killed.item.name}`,
+      `tenant ${killed.item.name} is cut off. An operator of all tenants gives it back with: leasehold tenant resume ${killed.item.name}`,
       flags.wait === true,
     );
   });

@@ -1,6 +1,7 @@
 import type { AdminClient } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
-import { exists, writePrivateFile } from './state-directory.ts';
+import { replaceFile } from '@leasehold/runtime';
+import { exists } from './state-directory.ts';
 
 export const devName = 'dev';
 
@@ -8,13 +9,13 @@ export const devName = 'dev';
 export async function provisionDevAgent(client: AdminClient, tokenFile: string): Promise<void> {
   await unlessThere(() => client.addTenant(devName));
   const added = await unlessThere(() => client.addAgent(devName, devName));
-  if (added !== undefined) await writePrivateFile(tokenFile, `${added.token}\n`);
+  if (added !== undefined) await replaceFile(tokenFile, `${added.token}\n`, 0o600);
   else if (!(await exists(tokenFile))) await renewDevToken(client, tokenFile);
 }
 
 export async function renewDevToken(client: AdminClient, tokenFile: string): Promise<void> {
   const { token } = await client.rotateAgentToken(devName, devName);
-  await writePrivateFile(tokenFile, `${token}\n`);
+  await replaceFile(tokenFile, `${token}\n`, 0o600);
 }
 
 async function unlessThere<T>(add: () => Promise<T>): Promise<T | undefined> {

@@ -1,10 +1,11 @@
 import { open, readFile } from 'node:fs/promises';
 import { createAdminClient } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
+import { replaceFile } from '@leasehold/runtime';
 import { createSidecarPages } from '../run/sidecar-pages.ts';
 import { type ChildProgram, startProgram } from './child-program.ts';
 import { devName, provisionDevAgent, renewDevToken } from './provision.ts';
-import { openStateDirectory, type StateDirectory, writePrivateFile } from './state-directory.ts';
+import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 
 export interface Stack {
   readonly dir: string;
@@ -155,6 +156,6 @@ async function publishAdmin(state: StateDirectory, broker: ChildProgram): Promis
   const forOperators = { url: admin.url, token_file: admin.tokenFile, ca_file: admin.caFile };
   // `run` starts a sidecar of its own with these.
   const forAgents = { grpc: grpcOf(broker), agent_token_file: state.agentTokenFile };
-  await writePrivateFile(state.adminFile, `${JSON.stringify({ ...forOperators, ...forAgents })}\n`);
+  await replaceFile(state.adminFile, `${JSON.stringify({ ...forOperators, ...forAgents })}\n`, 0o600);
   return admin;
 }

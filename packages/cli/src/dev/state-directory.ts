@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AppError } from '@leasehold/core';
 
@@ -19,7 +19,7 @@ export async function openStateDirectory(dir: string): Promise<StateDirectory> {
   await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
     throw new AppError('invalid_argument', `${path} can't be made (${cause.code}). Choose another --dir.`, { cause });
   });
-  const { mode } = await lstat(path);
+  const { mode } = await stat(path);
   if ((mode & 0o077) !== 0) throw new AppError('invalid_argument', `${path} can be entered by others. Run: chmod 700 ${path}`);
   return {
     path,
@@ -29,14 +29,6 @@ export async function openStateDirectory(dir: string): Promise<StateDirectory> {
     adminFile: join(path, 'admin.json'),
     logFile: join(path, 'services.log'),
   };
-}
-
-/** Replaces a small file whole, readable by its owner alone. */
-export async function writePrivateFile(path: string, content: string): Promise<void> {
-  const draft = `${path}.${process.pid}.new`;
-  await writeFile(draft, content, { mode: 0o600 });
-  await chmod(draft, 0o600);
-  await rename(draft, path);
 }
 
 export async function exists(path: string): Promise<boolean> {

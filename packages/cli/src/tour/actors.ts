@@ -61,7 +61,10 @@ export interface Agent {
   /** Over `http_proxy`, with the vendor's own name in the URL. */
   callByProxy(url: string): Promise<Answer>;
   stream(url: string): Promise<StreamInFlight>;
-  /** Whether any of these texts stands in the agent's environment or in a snapshot of its heap, and how much was searched. */
+  /**
+   * Whether any of these texts stands in the agent's environment or in a snapshot of its heap, and how much was searched. Throws when what every
+   * agent's heap holds, where its proxy is, was not found either: then the search is worth nothing.
+   */
   holds(needles: readonly string[]): Promise<{ readonly found: boolean; readonly bytes: number }>;
   stop(): void;
 }
@@ -100,31 +103,42 @@ export function startAgent(proxyUrl: string): Agent {
         });
       });
     },
-    holds: (needles) => searchAgent(child, needles, order),
+    holds: (needles) => searchAgent(child, proxyUrl, needles, order),
     stop: () => child.kill(),
   };
 }
 
 async function searchAgent(
   child: ChildProcess,
+  control: string,
   needles: readonly string[],
-  order: (what: object, listener: () => void) => void,
+  order: (what: object, listener: (said: Said) => void) => void,
 ): Promise<{ found: boolean; bytes: number }> {
   const environment = await readFile(`/proc/${child.pid}/environ`, 'latin1').catch(() => '');
-  let bytes = environment.length;
-  let tail = environment;
   let found = needles.some((needle) => environment.includes(needle));
-  const overlap = Math.max(...needles.map((needle) => needle.length));
+  let isSearched = false;
+  let received = 0;
+  let tail = '';
+  const overlap = Math.max(...[control, ...needles].map((needle) => needle.length));
+  const whole = Promise.withResolvers<void>();
+  let announced = Number.POSITIVE_INFINITY;
   const onData = (chunk: Buffer) => {
-    bytes += chunk.length;
+    received += chunk.length;
     const text = tail.slice(-overlap) + chunk.toString('latin1');
     found ||= needles.some((needle) => text.includes(needle));
+    isSearched ||= text.includes(control);
     tail = text;
+    if (received >= announced) whole.resolve();
   };
   child.stdout?.on('data', onData);
-  await new Promise<void>((resolve) => order({ do: 'snapshot' }, resolve));
+  order({ do: 'snapshot' }, ({ bytes }) => {
+    announced = Number(bytes);
+    if (received >= announced) whole.resolve();
+  });
+  await whole.promise;
   child.stdout?.off('data', onData);
-  return { found, bytes };
+  if (!isSearched) throw new Error('the agent’s heap could not be searched');
+  return { found, bytes: environment.length + received };
 }
 
 /** Runs `leasehold` as an operator would; `input` is what stands on its standard input. */

@@ -171,7 +171,7 @@ openweather            -                                https://api.openweatherm
 nasa                   -                                https://api.nasa.gov/planetary/apod                             ?api_key=$
 wolfram-alpha          -                                https://api.wolframalpha.com/v2/query?input=pi                  ?appid=$
 alpha-vantage          -                                https://www.alphavantage.co/query?function=OVERVIEW&symbol=IBM  ?apikey=$
-finnhub                -                                https://finnhub.io/api/v1/quote?symbol=AAPL                     X-Finnhub-Token: $
+finnhub                -                                https://finnhub.io/api/v1/quote?symbol=AAPL                     ?token=$
 deepl                  -                                https://api-free.deepl.com/v2/translate                         Authorization: DeepL-Auth-Key $
 shopify                shop=acme                        https://acme.myshopify.com/admin/api/2025-01/products.json      X-Shopify-Access-Token: $
 woocommerce            host=shop.example.com,consumer_key=ck_1  https://shop.example.com/wp-json/wc/v3/orders           Authorization: Basic ck_1:$

@@ -1,7 +1,7 @@
 /**
  * Where the place of the key was seen when documented-requests.ts was compared with what providers publish, on 2026-11-26: a page of the provider's or a
- * file of its repository (https:), or its own package (npm:, pypi:). A service that is missing here was written from its documentation, and not
- * compared again.
+ * file of its repository (https:), or its own package (npm:, pypi:). Serper alone is missing: LangChain's wrapper for it agrees, but nothing that
+ * Serper itself publishes shows a request outside its console.
  */
 const seen = `
 openai                npm:openai@6.49.0
@@ -21,27 +21,36 @@ hugging-face          npm:@huggingface/inference@4.13.30
 elevenlabs            npm:@elevenlabs/elevenlabs-js@2.73.0
 deepgram              npm:@deepgram/sdk@5.13.0
 assemblyai            npm:assemblyai@4.41.5
+stability             https://github.com/Stability-AI/rest-api-support/blob/HEAD/examples/curl/code/v1/get_balance.sh
 azure-openai          npm:openai@6.49.0
 amazon-bedrock        pypi:botocore@1.44.8
 voyage                npm:voyageai@0.4.0
+jina                  https://github.com/jina-ai/meta-prompt/blob/HEAD/v2.txt
 cerebras              npm:@cerebras/cerebras_cloud_sdk@1.91.0
 nvidia                pypi:langchain-nvidia-ai-endpoints@1.5.0
 ai21                  npm:ai21@1.1.0
+moonshot              https://github.com/MoonshotAI/kimi-cli/blob/HEAD/packages/kosong/src/kosong/chat_provider/kimi.py
 fal                   npm:@fal-ai/client@1.10.1
 runway                npm:@runwayml/sdk@4.20.1
 github                https://docs.github.com/en/rest/quickstart?tool=curl
+github-git            https://github.com/github/docs/blob/HEAD/content/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation.md
 gitlab                https://github.com/gitlabhq/gitlabhq/blob/HEAD/doc/api/rest/authentication.md
+bitbucket             https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens
 gitea                 https://docs.gitea.com/1.27/development/api-usage
 npm                   npm:npm-registry-fetch@19.1.1
 circleci              npm:@circleci/mcp-server-circleci@0.20.0
 buildkite             https://buildkite.com/docs/apis
 slack                 npm:@slack/web-api@8.2.0
+discord               https://docs.discord.com/developers/discord-social-sdk/development-guides/using-with-discord-apis
 telegram              https://core.telegram.org/bots/api
 microsoft-graph       npm:@microsoft/microsoft-graph-client@3.0.7
 twilio                npm:twilio@6.2.0
+whatsapp              https://github.com/WhatsApp/WhatsApp-Nodejs-SDK/blob/HEAD/src/requester.ts
 line                  npm:@line/bot-sdk@11.0.0
 zoom                  npm:@zoom/rivet@0.4.0
+webex                 pypi:webexteamssdk@1.7
 sendgrid              npm:@sendgrid/client@8.1.6
+mailgun               npm:mailgun.js@14.0.1
 postmark              npm:postmark@5.1.0
 resend                npm:resend@6.38.0
 mailchimp             npm:@mailchimp/mailchimp_marketing@3.0.80
@@ -53,23 +62,35 @@ hubspot               npm:@hubspot/api-client@13.5.0
 salesforce            npm:@salesforce/core@8.32.6
 zendesk               npm:@zendesk/zcli-core@2.0.0
 intercom              npm:intercom-client@7.0.3
+freshdesk             https://github.com/freshworks/fresh-samples/blob/HEAD/Python/get_tickets.py
 pipedrive             npm:pipedrive@33.7.0
+front                 https://dev.frontapp.com/docs/authentication
+attio                 https://docs.attio.com/rest-api/guides/authentication
+close                 pypi:closeio@2.1
 zoho-crm              npm:@zohocrm/typescript-sdk-2.0@7.0.0
+help-scout            https://developer.helpscout.com/mailbox-api/overview/authentication
+gorgias               https://developers.gorgias.com/docs/access-tokens-api-keys.md
+servicenow            pypi:pysnc@1.2.1
 stripe                npm:stripe@23.1.0
 square                npm:square@46.0.0
 adyen                 npm:@adyen/api-library@32.1.0
 adyen-test            npm:@adyen/api-library@32.1.0
+paypal                https://developer.paypal.com/api/rest/requests.md
 paddle                npm:@paddle/paddle-node-sdk@3.10.0
 lemon-squeezy         npm:@lemonsqueezy/lemonsqueezy.js@4.0.0
 razorpay              npm:razorpay@2.9.8
 mollie                npm:@mollie/api-client@4.6.0
 chargebee             npm:chargebee@3.33.0
 plaid                 npm:plaid@47.0.0
+wise                  https://docs.wise.com/guides/developer/auth-and-security.md
 linear                npm:@linear/sdk@98.0.0
 jira                  https://developer.atlassian.com/cloud/jira/software/basic-auth-for-rest-apis/
+confluence            https://developer.atlassian.com/cloud/confluence/basic-auth-for-rest-apis
 asana                 npm:asana@3.2.0
 notion                npm:@notionhq/client@5.26.0
 airtable              npm:airtable@0.12.2
+clickup               https://developer.clickup.com/docs/authentication.md
+trello                https://developer.atlassian.com/cloud/trello/guides/rest-api/api-introduction
 monday                npm:@mondaydotcomorg/api@14.0.0
 figma                 https://developers.figma.com/docs/rest-api/personal-access-tokens/
 todoist               https://github.com/Doist/todoist-api-python/blob/HEAD/todoist_api_python/_core/http_headers.py
@@ -122,24 +143,40 @@ typesense             npm:typesense@3.1.0
 datadog               npm:@datadog/datadog-api-client@1.64.0
 datadog-intake        pypi:datadog@0.56.0
 sentry                npm:@sentry/mcp-server@0.36.0
+grafana               https://grafana.com/docs/grafana/next/developers/http_api/authentication
 new-relic             npm:@newrelic/publish-sourcemap@5.1.4
 pagerduty             npm:@pagerduty/pdjs@2.2.4
 honeycomb             npm:libhoney@4.3.1
+better-stack          https://betterstack.com/docs/uptime/api/getting-started-with-uptime-api.md
+statuspage            https://doers.statuspage.io/api/authentication/
 langsmith             npm:langsmith@0.12.0
 langfuse              npm:@langfuse/core@5.11.1
+incident-io           https://github.com/incident-io/terraform-provider-incident/blob/HEAD/internal/client/client.go
 axiom                 npm:@axiomhq/js@2.0.0
 posthog               npm:posthog-node@5.70.0
 launchdarkly          npm:launchdarkly-api@13.0.0
 google-maps           npm:@googlemaps/google-maps-services-js@3.4.2
+google-places         https://developers.google.com/maps/documentation/places/web-service/search-textual
 mapbox                npm:@mapbox/mapbox-sdk@0.16.2
+openweather           https://github.com/openweathermap/weatherchecker-go/blob/HEAD/structs/sources.go
+nasa                  https://github.com/nasa/api-docs/blob/HEAD/API_template/your_api.html
+wolfram-alpha         npm:@wolfram-alpha/wolfram-alpha-api@23.1004.144821-RELEASE
+alpha-vantage         https://github.com/alphavantage/alpha_vantage_mcp/blob/HEAD/api/src/av_api/client.py
+finnhub               npm:finnhub@2.0.14
 deepl                 npm:deepl-node@1.28.0
 shopify               npm:@shopify/admin-api-client@2.0.0
+woocommerce           npm:@woocommerce/woocommerce-rest-api@1.0.2
 dropbox               npm:dropbox@10.34.0
 box                   npm:box-node-sdk@10.12.0
 contentful            npm:contentful-management@12.18.0
+calendly              https://developer.calendly.com/how-to-find-the-organization-or-user-uri
+cal-com               https://github.com/calcom/cal.com/blob/HEAD/docs/api-reference/v2/introduction.mdx
 typeform              npm:@typeform/api-client@2.8.0
+n8n                   https://github.com/n8n-io/n8n-docs/blob/HEAD/docs/api/authentication.md
 make                  npm:@makehq/sdk@1.6.10
 x                     npm:@xdevplatform/xdk@0.6.6
+reddit                https://github.com/reddit-archive/reddit/wiki/OAuth2-Quick-Start-Example
+youtube               npm:googleapis-common@8.0.3
 spotify               npm:@spotify/web-api-ts-sdk@1.2.0
 unsplash              npm:unsplash-js@8.0.1
 pexels                npm:pexels@1.4.0

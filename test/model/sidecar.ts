@@ -45,10 +45,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     if (link === undefined) throw new Error('there is no replica');
     return link;
   };
-  const broker: Pick<Broker, 'acquire' | 'renew' | 'release' | 'watch'> = {
+  const broker: Pick<Broker, 'acquire' | 'renew' | 'release' | 'watch' | 'connected'> = {
     acquire: (credentialId) => anyLink().call(({ lending }) => lending.issueLease(claims, { credentialId, ttlMs: 0 })),
     renew: (leaseId) => anyLink().call(({ lending }) => lending.renewLease(claims, { leaseId, ttlMs: 0 })),
     release: async (ids) => void (await anyLink().call(({ lending }) => lending.releaseLeases(claims, ids))),
+    // Nothing here tells of connections: the worst case.
+    connected: () => new Promise(() => undefined),
     watch: (start, on, ended) => {
       let epoch = '';
       const told = {

@@ -45,6 +45,7 @@ const broker: Broker = {
   renew: async (leaseId) => ({ ...ids, leaseId, ttlMs: 300_000 }),
   release: async () => undefined,
   reportUse: async () => undefined,
+  connected: () => new Promise(() => undefined),
   watch: (_start, on) => {
     queueMicrotask(() => {
       on.hello({

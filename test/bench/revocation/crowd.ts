@@ -51,6 +51,8 @@ const lookEveryMs = 20;
 const lookSeldomMs = 1_000;
 const end = new AbortController();
 const members: CrowdMember[] = [];
+/** By how often it is looked at. */
+const awaited = new Map<number, Set<() => boolean>>();
 const send = (answer: CrowdAnswer) => process.send?.(answer);
 
 function join({ target, caPem, credentialId }: CrowdOrder, token: string): CrowdMember {
@@ -108,14 +110,10 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     },
   });
   void follower.run(end.signal).then(() => broker.close());
-  const when = async (isSo: () => boolean, everyMs = lookEveryMs): Promise<number> => {
-    while (!isSo()) await pause(everyMs);
-    return Date.now();
-  };
   return {
     async borrow() {
       for (let isLent = false; !isLent; ) {
-        await when(() => standing.isInStep(systemClock.now()), lookSeldomMs);
+        await becomes(() => standing.isInStep(systemClock.now()), lookSeldomMs);
         // On a busy machine it may have fallen out of step meanwhile, or the call takes too long.
         isLent = await leases.borrow(credentialId).then(
           () => true,
@@ -130,16 +128,16 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
       attempts = 0;
       let refusedMs = 0;
       let lookedAt = Date.now();
-      const at = await when(() => {
+      const at = await becomes(() => {
         const now = Date.now();
         const isInStep = standing.isInStep(systemClock.now());
         if (!isInStep) refusedMs += now - lookedAt;
         lookedAt = now;
         return isInStep && standing.cursor.epoch !== undefined && standing.cursor.epoch !== epoch;
-      });
+      }, lookEveryMs);
       return { at, refusedMs };
     },
-    inStep: () => when(() => standing.isInStep(systemClock.now()), lookSeldomMs),
+    inStep: () => becomes(() => standing.isInStep(systemClock.now()), lookSeldomMs),
     get attempts() {
       return attempts;
     },
@@ -184,6 +182,27 @@ async function obey(ask: CrowdAsk): Promise<void> {
       end.abort();
       setTimeout(() => process.exit(), 200);
   }
+}
+
+/** Looks at all that are waited for in one turn: with a timer of its own for each, looking would take more of the machine than being sidecars. */
+function becomes(isSo: () => boolean, everyMs: number): Promise<number> {
+  return new Promise((resolve) => {
+    const look = () => {
+      const is = isSo();
+      if (is) resolve(Date.now());
+      return is;
+    };
+    const others = awaited.get(everyMs);
+    if (others !== undefined) {
+      others.add(look);
+      return;
+    }
+    const looks = new Set([look]);
+    awaited.set(everyMs, looks);
+    setInterval(() => {
+      for (const each of looks) if (each()) looks.delete(each);
+    }, everyMs);
+  });
 }
 
 function pause(ms: number): Promise<void> {

@@ -135,6 +135,32 @@ describe('a stream that breaks', () => {
     }
   });
 
+  it('is tried again as soon as a connection stands, if it was that which was wanting, and not sooner', async () => {
+    void rig.follower.run(new AbortController().signal);
+    for (const [code, more] of [
+      ['broker_unreachable', 1],
+      ['overloaded', 0],
+    ] as const) {
+      const count = rig.streams.length;
+      rig.streams.at(-1)?.on.ended(new AppError(code, 'no'));
+      await settle();
+      expect(rig.streams.length).toBe(count);
+      rig.connect();
+      await settle();
+      expect(rig.streams.length).toBe(count + more);
+    }
+  });
+
+  it('is not tried again once the follower ends', async () => {
+    const end = new AbortController();
+    const run = rig.follower.run(end.signal);
+    rig.streams.at(-1)?.on.ended(new AppError('broker_unreachable', 'connection refused'));
+    await settle();
+    end.abort();
+    await run;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('is tried again soon after a Reset, however long the broker was away, but not after one Reset upon another', async () => {
     void rig.follower.run(new AbortController().signal);
     for (let gone = 0; gone < 6; gone += 1) {

@@ -21,7 +21,7 @@ export interface RevocationFollower {
 }
 
 export interface RevocationFollowerOptions {
-  readonly broker: Pick<Broker, 'watch'>;
+  readonly broker: Pick<Broker, 'watch' | 'connected'>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly backoff: Backoff;
@@ -45,8 +45,19 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
   };
 
   function backoffAfter(why: unknown): Backoff {
-    if (!(why instanceof AppError) || why.code !== 'broker_unreachable') return options.backoff;
+    if (!isUnreachable(why)) return options.backoff;
     return { ...options.backoff, maxMs: Math.min(options.backoff.maxMs, unreachableMaxMs) };
+  }
+
+  /** Whoever had no connection waits for one, and no longer: its handshake had its turn already. */
+  async function untilNext(ms: number, why: unknown, ended: AbortSignal): Promise<void> {
+    if (ended.aborted || !isUnreachable(why)) return pause(ms, ended);
+    const over = new AbortController();
+    const stop = () => over.abort();
+    ended.addEventListener('abort', stop, { once: true });
+    await Promise.race([pause(ms, over.signal), options.broker.connected(over.signal)]);
+    ended.removeEventListener('abort', stop);
+    stop();
   }
 
   async function run(ended: AbortSignal): Promise<void> {
@@ -64,7 +75,7 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
       const hasWorked = lastPingId > pingsBefore + 1;
       if (hasWorked || (end.isReset && !wasReset)) attempt = 0;
       wasReset = end.isReset && !hasWorked;
-      await pause(backoffMs(backoffAfter(end.why), attempt, options.random()), ended);
+      await untilNext(backoffMs(backoffAfter(end.why), attempt, options.random()), end.why, ended);
       attempt += 1;
     }
   }
@@ -78,4 +89,8 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
     },
     trouble: (now) => (lastEnd instanceof AppError && !standing.isInStep(now) ? lastEnd : undefined),
   };
+}
+
+function isUnreachable(why: unknown): boolean {
+  return why instanceof AppError && why.code === 'broker_unreachable';
 }

@@ -23,6 +23,8 @@ export interface Rig {
   readonly streams: ScriptedStream[];
   readonly leaseEvents: LeaseEvent[];
   readonly followerEvents: FollowerEvent[];
+  /** A connection to the broker comes to stand, for whoever waits for one. */
+  connect(): void;
   /** What happened in which order: purges, cuts and confirmations. */
   readonly order: string[];
   /** Starts the follower, says hello and answers the first ping. */
@@ -93,6 +95,7 @@ export function createRig(changes: Partial<LeaseCacheOptions> = {}): Rig {
   const renews: Asked<RenewedLease>[] = [];
   const released: string[] = [];
   const streams: ScriptedStream[] = [];
+  const connecting: (() => void)[] = [];
   const leaseEvents: LeaseEvent[] = [];
   const followerEvents: FollowerEvent[] = [];
   const order: string[] = [];
@@ -110,6 +113,11 @@ export function createRig(changes: Partial<LeaseCacheOptions> = {}): Rig {
       released.push(...ids);
     },
     reportUse: async () => {},
+    connected() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      connecting.push(resolve);
+      return promise;
+    },
     watch(start, on, ended) {
       let isOver = false;
       const stream: ScriptedStream = { start, on, pings: [], applied: [], isOver: () => isOver, answersWith: undefined };
@@ -194,6 +202,9 @@ export function createRig(changes: Partial<LeaseCacheOptions> = {}): Rig {
     leaseEvents,
     followerEvents,
     order,
+    connect() {
+      for (const connected of connecting.splice(0)) connected();
+    },
     comeInStep,
     lend,
     stop,

@@ -11,6 +11,8 @@ export interface Broker {
   reportUse(batch: UseBatch): Promise<void>;
   /** One watch stream: opens a session if there is none. Calls `on` in wire order, never before it has returned, then exactly once `on.ended`. Ends when `ended` aborts. */
   watch(start: LogHead | undefined, on: WatchEvents, ended: AbortSignal): WatchStream;
+  /** Resolves when a connection to the broker comes to stand that did not: what was tried before failed for want of it. Never, once `ended` aborts. */
+  connected(ended: AbortSignal): Promise<void>;
 }
 
 export interface IssuedLease {

@@ -1,6 +1,7 @@
 import { createClient, LeaseService, type ServiceClient, SessionService } from '@leasehold/contract/grpc';
 import { type Clock, elapsedMs, type Instant } from '@leasehold/core';
 import { type BrokerLink, channelTo } from './channel.ts';
+import { watchConnection } from './connection-watch.ts';
 
 /** Both services of the broker over one connection, which is replaced when it is dead. */
 export interface BrokerClients {
@@ -10,6 +11,8 @@ export interface BrokerClients {
   watching(): void;
   /** Something came over a watch. */
   heard(): void;
+  /** As in `Broker`. */
+  connected(ended: AbortSignal): Promise<void>;
   close(): void;
 }
 
@@ -24,6 +27,7 @@ export function createBrokerClients(link: BrokerLink & { readonly clock: Clock }
     const channel = channelTo(link);
     return {
       channel,
+      connected: watchConnection(channel),
       sessionService: createClient(SessionService, channel),
       leaseService: createClient(LeaseService, channel),
     };
@@ -50,6 +54,7 @@ export function createBrokerClients(link: BrokerLink & { readonly clock: Clock }
     heard() {
       silentSince = undefined;
     },
+    connected: (ended) => dialled.connected(ended),
     close,
   };
 }

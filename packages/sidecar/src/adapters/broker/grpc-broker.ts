@@ -60,6 +60,7 @@ export function createGrpcBroker(options: GrpcBrokerOptions): GrpcBroker {
       await withSession((settings) => clients.leaseService.reportUse(toReportUse(batch), settings));
     },
     watch: (start, on, ended) => openWatch({ sessions, clients, isAboutIdentity }, start, on, ended),
+    connected: (ended) => clients.connected(ended),
     close: () => clients.close(),
   };
 }

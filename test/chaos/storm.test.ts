@@ -7,7 +7,7 @@ let broker: BrokerUnderTest;
 let crowds: Crowds;
 
 beforeAll(async () => {
-  broker = await startBrokerUnderTest();
+  broker = await startBrokerUnderTest('sources');
   crowds = startCrowds(sidecars, 1);
 });
 

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,17 +20,28 @@ export async function startService(name: 'broker' | 'sidecar', args: readonly st
   });
   await log?.close();
   const gone = once(child, 'exit');
-  const [said] = await once(child, 'message');
-  if (said.failed !== undefined) {
-    await gone;
-    throw new Error(said.failed.message);
-  }
+  const said = await readiness(child);
   return {
     pid: child.pid ?? 0,
-    facts: said.ready,
+    facts: said,
     stop: async () => {
       child.kill();
       await gone;
     },
   };
+}
+
+/** What a program of ours announces once it is ready. Throws with its own message when it refuses to start, and when it dies without one. */
+export async function readiness(child: ChildProcess): Promise<Readonly<Record<string, string | number>>> {
+  const { promise: gone, reject } = Promise.withResolvers<never>();
+  const onGone = () => reject(new Error(`${child.spawnargs[1]} ended before it was ready; its log says why`));
+  // Not `exit`, which may come before its last message does.
+  child.once('disconnect', onGone);
+  try {
+    const [said] = await Promise.race([once(child, 'message'), gone]);
+    if (said.failed !== undefined) throw new Error(said.failed.message);
+    return said.ready;
+  } finally {
+    child.off('disconnect', onGone);
+  }
 }

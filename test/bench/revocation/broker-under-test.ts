@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AdminClient, createAdminClient } from '@leasehold/contract/admin';
+import { readiness } from '../../harness/service.ts';
 
 /** The real broker program with a database of its own: SQLite, `synchronous=FULL`. */
 export interface BrokerUnderTest {
@@ -20,13 +22,20 @@ export interface BrokerUnderTest {
   close(): Promise<void>;
 }
 
-/** What an image ships: from its sources a broker needs twice as long to start. */
-const main = join(import.meta.dirname, '..', '..', '..', 'deploy', 'dist', 'leasehold-broker.js');
+const root = join(import.meta.dirname, '..', '..', '..');
+const programs = {
+  /** What an image ships, once it is built. */
+  bundle: join(root, 'deploy', 'dist', 'leasehold-broker.js'),
+  /** Always there, and needs twice as long to start. */
+  sources: join(root, 'packages', 'broker', 'src', 'main.ts'),
+};
 /** USER_HZ of Linux. */
 const ticksPerS = 100;
 
 /** `maxStaleness` is the broker's setting: a third of it is how often each sidecar pings. */
-export async function startBrokerUnderTest(maxStaleness = '3s'): Promise<BrokerUnderTest> {
+export async function startBrokerUnderTest(program: keyof typeof programs, maxStaleness = '3s'): Promise<BrokerUnderTest> {
+  const main = programs[program];
+  if (!existsSync(main)) throw new Error(`There is no bundle at ${main}. Build it first: npx pnpm@12.21.0 run build`);
   const dir = await mkdtemp(join(tmpdir(), 'leasehold-bench-'));
   const ports = { grpc: '0', admin: '0', metrics: '0' };
   const start = async (): Promise<ChildProcess> => {
@@ -36,8 +45,7 @@ export async function startBrokerUnderTest(maxStaleness = '3s'): Promise<BrokerU
       // As for the sidecar's start: the second one finds what the first has compiled.
       env: { ...process.env, NODE_COMPILE_CACHE: join(dir, 'compile-cache') },
     });
-    const [{ ready, failed }] = await once(child, 'message');
-    if (failed !== undefined) throw new Error(failed.message);
+    const ready = await readiness(child);
     Object.assign(ports, { grpc: `${ready.grpc_port}`, admin: `${ready.admin_port}`, metrics: `${ready.metrics_port}` });
     return child;
   };

@@ -36,7 +36,7 @@ if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(re
 process.exitCode = isReached(results) ? 0 : 1;
 
 async function measure(sidecars: number): Promise<void> {
-  const broker = await startBrokerUnderTest(sidecars > maxPingingEachSecond ? '30s' : '3s');
+  const broker = await startBrokerUnderTest('bundle', sidecars > maxPingingEachSecond ? '30s' : '3s');
   const crowds = startCrowds(sidecars, Number(values.processes));
   try {
     const { admin, target, caPem } = broker;

@@ -14,7 +14,10 @@ export interface LeaseAcquisition {
   close(): void;
 }
 
-/** An answer that a revocation overtook is asked for again: after a rotation the next one carries the new value. */
+/**
+ * An answer that was dead when it came is asked for again: after a rotation the next one carries the new value, and when its grant ran out
+ * meanwhile the broker says so.
+ */
 const maxAttempts = 3;
 
 export function createLeaseAcquisition(options: {
@@ -39,11 +42,11 @@ export function createLeaseAcquisition(options: {
   async function fly(credentialId: string): Promise<LeaseEntry> {
     await cooling.get(credentialId);
     try {
-      for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
-        const entry = await ask(credentialId);
-        if (entry !== undefined) return entry;
+      for (let attempt = 1; ; attempt += 1) {
+        const answer = await ask(credentialId);
+        if (!(answer instanceof AppError)) return answer;
+        if (attempt === maxAttempts) throw answer;
       }
-      throw outOfStep();
     } catch (thrown) {
       const why = AppError.from(thrown);
       onEvent({ kind: 'acquire_failed', credentialId, code: why.code });
@@ -52,8 +55,8 @@ export function createLeaseAcquisition(options: {
     }
   }
 
-  /** Undefined when the answer must be thrown away and it makes sense to ask again. */
-  async function ask(credentialId: string): Promise<LeaseEntry | undefined> {
+  /** Returns, and doesn't throw, why an answer was thrown away when it makes sense to ask again. */
+  async function ask(credentialId: string): Promise<LeaseEntry | AppError> {
     const { epoch, seq } = standing.cursor;
     if (epoch === undefined || !standing.isInStep(clock.now())) throw outOfStep();
     const question = tombstones.open({ epoch, seq });
@@ -66,14 +69,16 @@ export function createLeaseAcquisition(options: {
       if (flaw !== undefined) {
         secret.wipe();
         onEvent({ kind: 'discarded', credentialId, flaw });
-        if (flaw === 'revoked_meanwhile' || flaw === 'older_than_question') return undefined;
+        if (flaw === 'revoked_meanwhile' || flaw === 'older_than_question') return outOfStep();
         throw outOfStep();
       }
       const now = clock.now();
-      const refused = isClosed ? stopping() : refusalOf(refusal(entry, now, standing.cursor));
-      if (refused !== undefined) {
+      const refused = refusal(entry, now, standing.cursor);
+      if (isClosed || refused !== undefined) {
         secret.wipe();
-        throw refused;
+        if (isClosed) throw stopping();
+        if (refused === 'lease_ended') return expired();
+        throw outOfStep();
       }
       options.keep(entry);
       onEvent({ kind: 'issued', credentialId, tookMs: elapsedMs(requestedAt, now) });
@@ -108,9 +113,4 @@ export function createLeaseAcquisition(options: {
       isClosed = true;
     },
   };
-}
-
-function refusalOf(code: 'out_of_step' | 'lease_ended' | undefined): AppError | undefined {
-  if (code === undefined) return undefined;
-  return code === 'out_of_step' ? outOfStep() : expired();
 }

@@ -156,11 +156,34 @@ describe('an answer that comes late', () => {
     expect((await borrowed).version).toBe(2);
   });
 
+  it('is wiped and asked for again when its own time was over, so that the broker can say why', async () => {
+    await rig.comeInStep();
+    const refused = codeOf(rig.leases.borrow('c1'));
+    await settle();
+    const late = issued({ ttlMs: 0 });
+    rig.acquires[0]?.answer(late);
+    await settle();
+    expect(late.value.every((byte) => byte === 0)).toBe(true);
+    expect(rig.leases.size).toBe(0);
+    rig.acquires[1]?.fail(new AppError('grant_expired', 'The grant has run out.'));
+    expect(await refused).toBe('grant_expired');
+  });
+
+  it('is not asked for for ever when each answer is over on its way', async () => {
+    await rig.comeInStep();
+    const refused = codeOf(rig.leases.borrow('c1'));
+    for (let n = 0; n < 3; n += 1) {
+      await settle();
+      rig.acquires[n]?.answer(issued({ ttlMs: 0 }));
+    }
+    expect(await refused).toBe('lease_ended');
+    expect(rig.acquires.length).toBe(3);
+  });
+
   it.each([
     ['asked for before a reset', (rig: Rig) => rig.streams[0]?.on.reset('epoch changed'), {}],
     ['of another epoch', () => {}, { epoch: 'e0' }],
     ['to a sidecar that is out of step', () => vi.advanceTimersByTimeAsync(3_000), {}],
-    ['after its own time was over', () => {}, { ttlMs: 0 }],
   ] as const)('%s is wiped and not used', async (_, meanwhile, changes) => {
     const stream = await rig.comeInStep();
     stream.answersWith = undefined;

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { Channel, ChannelCredentials } from '@grpc/grpc-js';
 import { createClient, LeaseService } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { caller, type Wired, wire } from './wired.suite.ts';
 
 let wired: Wired;
@@ -148,6 +148,28 @@ test('past the highest number of connections a new one is closed, and those in p
   await once(socket, 'close');
   expect(await codeOf(small.leases.renew({ leaseId: 'l1' }, session))).toBe('ok');
   await small.stop();
+});
+
+test('who floods it with connections costs itself: streams stay, and other addresses get in', async () => {
+  const flooded = await wire({ maxConnections: 8, maxHandshakes: 1 });
+  const end = new AbortController();
+  const ended = vi.fn();
+  flooded.leases.watch({ message: () => {}, ended }, { metadata: session.metadata, signal: end.signal }).send({
+    message: { case: 'start', value: { epoch: '', seq: 0n } },
+  });
+  await vi.waitFor(() => expect(flooded.attached).toHaveLength(1));
+  const sockets = Array.from({ length: 30 }, () => connect({ host: '127.0.0.1', port: flooded.server.port, localAddress: '127.0.0.2' }));
+  for (const socket of sockets) socket.on('error', () => {});
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+
+  const channel = new Channel(flooded.target, flooded.credentials, { ...flooded.clientOptions, 'grpc.use_local_subchannel_pool': 1 });
+  const newcomer = createClient(LeaseService, channel);
+  expect(await codeOf(newcomer.renew({ leaseId: 'l1' }, session))).toBe('ok');
+  expect(ended).not.toHaveBeenCalled();
+  for (const socket of sockets) socket.destroy();
+  end.abort();
+  channel.close();
+  await flooded.stop();
 });
 
 test('it stops although a peer keeps its connection', async () => {

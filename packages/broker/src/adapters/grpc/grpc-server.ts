@@ -1,9 +1,10 @@
-import { createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addService, LeaseService, SessionService, type UnaryObserver } from '@leasehold/contract/grpc';
 import { listening } from '@leasehold/runtime';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { WatchHub } from '../../ports/watch-stream.ts';
+import { createConnections } from './connections.ts';
 import { createHandshakeQueue } from './handshake-queue.ts';
 import { createLeaseService } from './lease-service.ts';
 import { createSessionService } from './session-service.ts';
@@ -66,13 +67,6 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
     'grpc.max_connection_idle_ms': 600_000,
     'grpc.enable_channelz': 0,
   });
-  // grpc-js can't reset a stream whose reader does not read, so the connections are ours: the slow reader's is closed.
-  const sockets = new Map<string, Socket>();
-  addService(server, SessionService, createSessionService(lending, onCall));
-  addService(server, LeaseService, {
-    ...createLeaseService(lending, onCall),
-    watch: createWatchService({ lending, hub, ...limits, cut: (peer) => sockets.get(peer)?.destroy() }),
-  });
   // TLS is ended here, so that the server gets connections that are secure already.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const handshakes = createHandshakeQueue({
@@ -82,15 +76,17 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
     timeoutMs: handshakeTimeoutMs,
     onSecure: (socket) => injector.injectConnection(socket),
   });
+  const connections = createConnections({ max: limits.maxConnections, onAdmitted: (socket) => handshakes.admit(socket) });
+  addService(server, SessionService, createSessionService(lending, onCall));
+  addService(server, LeaseService, {
+    ...createLeaseService(lending, onCall),
+    watch: createWatchService({ lending, hub, ...limits, connections }),
+  });
 
   const listener = createServer({ noDelay: true }, (socket) => {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    sockets.set(peer, socket);
-    socket.on('close', () => sockets.delete(peer));
     socket.on('error', () => socket.destroy());
-    handshakes.admit(socket);
+    connections.admit(socket);
   });
-  listener.maxConnections = limits.maxConnections;
   const address = await listening(listener, { host, port, what: 'grpc' }, ended);
 
   const { promise: closed, resolve } = Promise.withResolvers<void>();
@@ -101,9 +97,7 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
   const shutDown = () => {
     // Lets the hub's last words out; a peer that does not hang up is cut.
     injector.drain(limits.lingerMs);
-    const timer = setTimeout(() => {
-      for (const socket of sockets.values()) socket.destroy();
-    }, limits.lingerMs);
+    const timer = setTimeout(() => connections.cutAll(), limits.lingerMs);
     listener.on('close', () => clearTimeout(timer));
   };
   ended.addEventListener('abort', shutDown, { once: true });

@@ -44,13 +44,16 @@ async function listen(changes: Partial<HandshakeQueueOptions>) {
   return {
     secure,
     /** Resolves once the listener has it. */
-    async openSilent() {
+    async openSilent(localAddress = '127.0.0.1') {
       const accepted = once(listener, 'connection');
-      const client = kept(connectTcp(port, '127.0.0.1'));
+      const client = kept(connectTcp({ port, host: '127.0.0.1', localAddress }));
       await accepted;
       return client;
     },
-    openTls: () => kept(connectTls({ port, host: '127.0.0.1', ca: tls.certPem, servername: 'broker.test', ALPNProtocols: ['h2'] })),
+    openTls: (localAddress = '127.0.0.1') => {
+      const socket = connectTcp({ port, host: '127.0.0.1', localAddress });
+      return kept(connectTls({ socket, ca: tls.certPem, servername: 'broker.test', ALPNProtocols: ['h2'] }));
+    },
   };
 }
 
@@ -74,6 +77,18 @@ it('who dawdles holds up nobody for longer than the patience', async () => {
   await openSilent();
   await openSilent();
   await once(openTls(), 'secureConnect');
+});
+
+it('addresses take turns: who floods waits behind itself', async () => {
+  const { openSilent, openTls } = await listen({ atOnce: 1, patienceMs: 600_000 });
+  const underWay = await openSilent();
+  const first = openTls('127.0.0.2');
+  await once(first, 'connect');
+  for (let n = 0; n < 5; n += 1) await openSilent('127.0.0.2');
+  const other = openTls('127.0.0.3');
+  await once(other, 'connect');
+  underWay.destroy();
+  await Promise.all([once(first, 'secureConnect'), once(other, 'secureConnect')]);
 });
 
 it('a handshake that takes too long is cut', async () => {

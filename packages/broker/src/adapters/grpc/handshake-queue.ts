@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
+import { peerOf } from './connections.ts';
 
 /** Lets connections in through TLS, a few at a time. */
 export interface HandshakeQueue {
@@ -17,9 +18,13 @@ export interface HandshakeQueueOptions {
   readonly onSecure: (socket: TLSSocket) => void;
 }
 
-/** Those who wait are bounded by the connections that the listener takes, and come in the order in which they came. */
+/**
+ * Those who wait are bounded by the connections that the listener takes. Addresses take turns, and those of one address come in the order in which
+ * they came: who floods waits behind itself.
+ */
 export function createHandshakeQueue({ tls, atOnce, patienceMs, timeoutMs, onSecure }: HandshakeQueueOptions): HandshakeQueue {
-  const waiting = new Set<Socket>();
+  /** By address, the one whose turn it is first. */
+  const waiting = new Map<string, Set<Socket>>();
   /** By peer: what makes room for the next. */
   const underWay = new Map<string, () => void>();
   // Never listens: it is handed connections one by one.
@@ -34,9 +39,14 @@ export function createHandshakeQueue({ tls, atOnce, patienceMs, timeoutMs, onSec
   server.on('tlsClientError', (_, secure) => secure.destroy());
 
   function next(): void {
-    for (const socket of waiting) {
+    for (const [address, sockets] of waiting) {
       if (underWay.size >= atOnce) return;
-      waiting.delete(socket);
+      const [socket] = sockets;
+      waiting.delete(address);
+      if (socket === undefined) continue;
+      sockets.delete(socket);
+      // To the end of the line, where this loop comes to it again.
+      if (sockets.size > 0) waiting.set(address, sockets);
       begin(socket);
     }
   }
@@ -57,13 +67,11 @@ export function createHandshakeQueue({ tls, atOnce, patienceMs, timeoutMs, onSec
 
   return {
     admit(socket) {
-      waiting.add(socket);
-      socket.once('close', () => waiting.delete(socket));
+      const address = `${socket.remoteAddress}`;
+      const sockets = waiting.get(address) ?? new Set();
+      waiting.set(address, sockets.add(socket));
+      socket.once('close', () => sockets.delete(socket));
       next();
     },
   };
-}
-
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress}:${remotePort}`;
 }

@@ -2,6 +2,7 @@ import { fromUint64, type WatchRequest } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { Watcher, WatchHub } from '../../ports/watch-stream.ts';
+import type { Connections } from './connections.ts';
 import { bearerOf, parseStart } from './requests.ts';
 import { createWatchSink, type WatchServerStream } from './watch-sink.ts';
 import { createWatchEncoder } from './watch-wire.ts';
@@ -12,8 +13,8 @@ export interface WatchServiceOptions {
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
   readonly lingerMs: number;
-  /** Closes the connection of a peer (address:port) at once. */
-  readonly cut: (peer: string) => void;
+  /** grpc-js can't reset a stream whose reader does not read: the slow reader's connection is closed. */
+  readonly connections: Pick<Connections, 'keep' | 'cut'>;
 }
 
 /** Time that a sidecar has to say where it stands, ms. */
@@ -26,7 +27,7 @@ export function createWatchService({
   maxQueuedMessages,
   maxQueuedBytes,
   lingerMs,
-  cut,
+  connections,
 }: WatchServiceOptions): (stream: WatchServerStream) => void {
   const encodeMessage = createWatchEncoder();
 
@@ -39,7 +40,7 @@ export function createWatchService({
       maxMessages: maxQueuedMessages,
       maxBytes: maxQueuedBytes,
       lingerMs,
-      cut: () => cut(peer),
+      cut: () => connections.cut(peer),
     });
     let watcher: Watcher | undefined;
     const timer = setTimeout(() => fail(new AppError('invalid_argument', 'Send `start` first.')), startWithinMs);
@@ -59,6 +60,7 @@ export function createWatchService({
           if (watcher !== undefined) throw new AppError('invalid_argument', 'Send `start` once.');
           const caller = lending.verifySession(bearerOf(stream.metadata));
           clearTimeout(timer);
+          connections.keep(peer, gone.signal);
           watcher = hub.attach(caller, parseStart(message.value), sink, gone.signal);
           return;
         }

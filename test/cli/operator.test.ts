@@ -211,7 +211,12 @@ describe('the audit trail', () => {
   });
 
   test('a trail that is not intact is named with its row, and is exit code 1', async () => {
-    operator.over = { verifyAudit: async () => ({ intact: false, badSeq: 7, why: 'its hash does not fit' }) };
+    operator.over = {
+      verifyAudit: async function* () {
+        yield { done: false, rows: 6, of: 9 };
+        yield { done: true, intact: false, badSeq: 7, why: 'its hash does not fit' };
+      },
+    };
     const forPrograms = await leasehold('audit verify --json');
     expect([forPrograms.code, JSON.parse(forPrograms.stdout)]).toEqual([1, { intact: false, bad_seq: 7, why: 'its hash does not fit' }]);
     const forPeople = await leasehold('audit verify');

@@ -49,7 +49,7 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
     killTenant: (admin, by, tenant) => admin.killTenant(by, tenant),
     killAgent: (admin, by, tenant) => admin.killAgent(by, tenant, 'agent'),
     auditRows: (admin, by, tenant) => admin.auditRows(by, tenant, { newest: 1 }),
-    verifyAudit: (admin, by, tenant) => admin.verifyAudit(by, tenant),
+    verifyAudit: (admin, by, tenant) => Array.fromAsync(admin.verifyAudit(by, tenant)),
     confirmations: async (admin, by, tenant) => {
       for await (const _ of admin.confirmations(
         by,
@@ -229,7 +229,7 @@ test('a placeholder is filled with chance of its own when the credential is stor
 
 describe('INV-13: the trail verifies, and names what was done to it', () => {
   test('untouched it is intact', async () => {
-    expect(await rig.admin.verifyAudit(rig.root, 'one')).toEqual({ intact: true, rows: 4 });
+    expect((await Array.fromAsync(rig.admin.verifyAudit(rig.root, 'one'))).at(-1)).toEqual({ done: true, intact: true, rows: 4 });
   });
 
   test('THREATS 34: a long trail does not keep others waiting while it is walked', async () => {
@@ -238,9 +238,14 @@ describe('INV-13: the trail verifies, and names what was done to it', () => {
     const turning = setInterval(() => {
       turns += 1;
     }, 0);
-    const verdict = await rig.admin.verifyAudit(rig.root, 'one');
+    const steps = await Array.fromAsync(rig.admin.verifyAudit(rig.root, 'one'));
     clearInterval(turning);
-    expect(verdict).toMatchObject({ intact: true, rows: 454 });
+    expect(steps).toEqual([
+      { done: false, rows: 200, of: 454 },
+      { done: false, rows: 400, of: 454 },
+      { done: false, rows: 454, of: 454 },
+      { done: true, intact: true, rows: 454 },
+    ]);
     expect(turns).toBeGreaterThan(0);
   });
 });

@@ -49,7 +49,9 @@ export function createAdministration(deps: AdministrationDeps): AdminUseCases {
       const tenantId = await tenantIdOf(deps, by, tenant);
       return 'newest' in ask ? store.audit.newest(tenantId, ask.newest) : store.audit.rows(tenantId, ask.after, ask.limit);
     },
-    verifyAudit: async (by, tenant) => verifyAudit({ ...deps, audit: store.audit }, await tenantIdOf(deps, by, tenant)),
+    verifyAudit: async function* (by, tenant) {
+      yield* verifyAudit({ ...deps, audit: store.audit }, await tenantIdOf(deps, by, tenant));
+    },
 
     status: async (by) => {
       mustReachAll(by);

@@ -1,6 +1,6 @@
 import { chainHash, genesisHash, type Sha256 } from '../domain/audit-chain.ts';
 import type { AuditTrail } from '../ports/store.ts';
-import type { AuditVerdict } from '../ports/use-cases.ts';
+import type { AuditVerification } from '../ports/use-cases.ts';
 
 export interface VerifyAuditDeps {
   readonly audit: AuditTrail;
@@ -14,31 +14,30 @@ export interface VerifyAuditDeps {
 const pageSize = 200;
 
 /** Walks a tenant's chain from its first row to its signed head, and names the first bad row (INV-13). */
-export async function verifyAudit(
+export async function* verifyAudit(
   { audit, sha256, auditMac, breathe = nextTurn }: VerifyAuditDeps,
   tenantId: string,
-): Promise<AuditVerdict> {
+): AsyncGenerator<AuditVerification, void> {
+  const broken = (badSeq: number, why: string): AuditVerification => ({ done: true, intact: false, badSeq, why });
   // The head first: rows that are appended meanwhile lie behind it.
   const head = await audit.head(tenantId);
-  if (head === undefined) return { intact: true, rows: 0 };
   let hash = genesisHash;
   let seq = 0;
-  while (seq < head.seq) {
+  while (head !== undefined && seq < head.seq) {
     const page = await audit.rows(tenantId, seq, Math.min(pageSize, head.seq - seq));
     for (const row of page) {
-      if (row.seq !== seq + 1) return { intact: false, badSeq: seq + 1, why: 'the row is missing' };
+      if (row.seq !== seq + 1) return yield broken(seq + 1, 'the row is missing');
       hash = chainHash(sha256, hash, row);
-      if (!equal(hash, row.hash)) return { intact: false, badSeq: row.seq, why: 'the row was changed, or one before it was' };
+      if (!equal(hash, row.hash)) return yield broken(row.seq, 'the row was changed, or one before it was');
       seq = row.seq;
     }
-    if (page.length === 0) return { intact: false, badSeq: seq + 1, why: 'the trail was cut off here' };
+    if (page.length === 0) return yield broken(seq + 1, 'the trail was cut off here');
+    yield { done: false, rows: seq, of: head.seq };
     await breathe();
   }
-  if (head.seq === 0) return { intact: true, rows: 0 };
-  if (!equal(hash, head.hash) || !equal(head.mac, auditMac(tenantId, head.seq, head.hash))) {
-    return { intact: false, badSeq: head.seq, why: 'the signed head does not belong to this trail' };
-  }
-  return { intact: true, rows: seq };
+  const isSigned =
+    head === undefined || head.seq === 0 || (equal(hash, head.hash) && equal(head.mac, auditMac(tenantId, head.seq, head.hash)));
+  yield isSigned ? { done: true, intact: true, rows: seq } : broken(seq, 'the signed head does not belong to this trail');
 }
 
 function nextTurn(): Promise<void> {

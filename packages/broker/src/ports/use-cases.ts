@@ -136,7 +136,8 @@ export interface AdminUseCases {
     tenant: string,
     ask: { readonly after: number; readonly limit: number } | { readonly newest: number },
   ): Promise<readonly AuditRow[]>;
-  verifyAudit(by: Operator, tenant: string): Promise<AuditVerdict>;
+  /** Yields how far it came, and at the end what it found. */
+  verifyAudit(by: Operator, tenant: string): AsyncIterable<AuditVerification>;
 
   /** Counts for `leasehold status`. */
   status(by: Operator): Promise<BrokerStatus>;
@@ -190,10 +191,11 @@ export interface GrantDraft {
   readonly limits: RequestLimits;
 }
 
-export type AuditVerdict =
-  | { readonly intact: true; readonly rows: number }
+export type AuditVerification =
+  | { readonly done: false; readonly rows: number; readonly of: number }
+  | { readonly done: true; readonly intact: true; readonly rows: number }
   /** `badSeq`: the first row that is changed, missing or out of place; one past the last row when the tail was cut off. */
-  | { readonly intact: false; readonly badSeq: number; readonly why: string };
+  | { readonly done: true; readonly intact: false; readonly badSeq: number; readonly why: string };
 
 export interface BrokerStatus {
   readonly version: string;

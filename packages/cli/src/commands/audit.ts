@@ -1,7 +1,8 @@
-import type { AuditRowResource } from '@leasehold/contract/admin';
+import type { AuditRowResource, AuditVerificationResource } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
 import type { Command } from 'commander';
 import { type CommonFlags, operate, tenantVerb } from '../command.ts';
+import type { Printer } from '../output/printer.ts';
 import { shortTime } from '../output/times.ts';
 
 const exportPage = 1_000;
@@ -42,15 +43,22 @@ function whatOf({ detail }: AuditRowResource): string {
 
 async function verify(flags: CommonFlags): Promise<void> {
   await operate(flags, async ({ client, out, tenant }) => {
-    const verdict = await client.verifyAudit(await tenant());
-    if (out.isJson) out.json(verdict);
-    else if (verdict.intact) out.line(`the audit trail is intact: ${verdict.rows} rows`);
-    else
-      process.stderr.write(
-        `leasehold: The audit trail is broken at row ${verdict.bad_seq}: ${verdict.why}.\nCompare with an export or a backup from before.\n`,
-      );
-    if (!verdict.intact) process.exitCode = 1;
+    for await (const step of client.verifyAudit(await tenant())) {
+      out.progress(step.done ? '' : `${step.rows} of ${step.of} rows are as they were written`);
+      if (step.done) report(out, step);
+    }
   });
+}
+
+function report(out: Printer, verdict: Extract<AuditVerificationResource, { done: true }>): void {
+  const { done: _, ...found } = verdict;
+  if (out.isJson) out.json(found);
+  else if (verdict.intact) out.line(`the audit trail is intact: ${verdict.rows} rows`);
+  else
+    process.stderr.write(
+      `leasehold: The audit trail is broken at row ${verdict.bad_seq}: ${verdict.why}.\nCompare with an export or a backup from before.\n`,
+    );
+  if (!verdict.intact) process.exitCode = 1;
 }
 
 async function exportAll(flags: CommonFlags): Promise<void> {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { lines, parseAnswer, untilDone } from './answer.ts';
 import { createAdminClient } from './client.ts';
-import { type ConfirmationResource, tenantSchema } from './resources.ts';
+import { type ConfirmationResource, confirmationSchema, tenantSchema } from './resources.ts';
 
 const url = 'https://localhost:1';
 const tenant = { id: 'ten_1', name: 'one', status: 'active', agents_discover_names: false, created_at: '2026-01-01T00:00:00.000Z' };
@@ -55,7 +55,7 @@ describe('steps of a confirmation', () => {
       fc.asyncProperty(fc.uniqueArray(fc.nat(bytes.length), { maxLength: 12 }), async (cuts) => {
         const edges = [0, ...cuts.toSorted((one, other) => one - other), bytes.length];
         const parts = edges.slice(1).map((end, index) => bytes.subarray(edges[index], end));
-        expect(await all(untilDone(lines(chunks(...parts), url), url))).toEqual(steps);
+        expect(await all(untilDone(lines(confirmationSchema, chunks(...parts), url), url))).toEqual(steps);
       }),
     );
   });
@@ -63,7 +63,8 @@ describe('steps of a confirmation', () => {
   test('a stream that ends before it is done is an error, and what came is shown', async () => {
     const seen: ConfirmationResource[] = [];
     const read = async () => {
-      for await (const each of untilDone(lines(chunks(Buffer.from(`${JSON.stringify(step(false))}\n`)), url), url)) seen.push(each);
+      for await (const each of untilDone(lines(confirmationSchema, chunks(Buffer.from(`${JSON.stringify(step(false))}\n`)), url), url))
+        seen.push(each);
     };
     expect(await codeOf(read())).toBe('broker_unreachable');
     expect(seen).toEqual([step(false)]);
@@ -74,7 +75,7 @@ describe('steps of a confirmation', () => {
       yield Buffer.from('{');
       throw new Error('other side closed');
     };
-    expect(await codeOf(all(lines(broken(), url)))).toBe('broker_unreachable');
+    expect(await codeOf(all(lines(confirmationSchema, broken(), url)))).toBe('broker_unreachable');
   });
 });
 

@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode, isErrorCode } from '@leasehold/core';
 import type { Dispatcher } from 'undici';
 import * as v from 'valibot';
-import { type ConfirmationResource, confirmationSchema, errorSchema } from './resources.ts';
+import { errorSchema } from './resources.ts';
 
 /** What comes back from the broker, or does not: as values of our types, or as AppErrors. */
 
@@ -21,22 +21,26 @@ export async function wholeText(body: Dispatcher.ResponseData['body'], url: stri
 }
 
 /** NDJSON: one object a line, wherever the chunks are cut. */
-export async function* lines(body: AsyncIterable<Buffer>, url: string): AsyncIterable<ConfirmationResource> {
+export async function* lines<S extends v.GenericSchema>(
+  schema: S,
+  body: AsyncIterable<Buffer>,
+  url: string,
+): AsyncIterable<v.InferOutput<S>> {
   const decoder = new TextDecoder();
   let rest = '';
   try {
     for await (const chunk of body) {
       const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
       rest = parts.pop() ?? '';
-      for (const part of parts) if (part !== '') yield parseAnswer(confirmationSchema, part);
+      for (const part of parts) if (part !== '') yield parseAnswer(schema, part);
     }
   } catch (cause) {
     throw cause instanceof AppError ? cause : cutOff(url, cause);
   }
 }
 
-/** A following that ends before it is done must not look like one that is. */
-export async function* untilDone(steps: AsyncIterable<ConfirmationResource>, url: string): AsyncIterable<ConfirmationResource> {
+/** What ends before it is done must not look as if it were. */
+export async function* untilDone<T extends { readonly done: boolean }>(steps: AsyncIterable<T>, url: string): AsyncGenerator<T, void> {
   let isDone = false;
   for await (const step of steps) {
     isDone = step.done;

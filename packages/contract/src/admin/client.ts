@@ -65,7 +65,8 @@ export interface AdminClient {
   killAgent(tenant: string, name: string): Promise<ChangeOf<resources.AgentResource>>;
   newestAudit(tenant: string, count: number): Promise<readonly resources.AuditRowResource[]>;
   auditAfter(tenant: string, after: number, limit: number): Promise<readonly resources.AuditRowResource[]>;
-  verifyAudit(tenant: string): Promise<resources.AuditVerdictResource>;
+  /** Walks the whole trail: how far it came, line by line, and at the end what it found. */
+  verifyAudit(tenant: string): AsyncIterable<resources.AuditVerificationResource>;
   /** Follows how sidecars confirm a revocation, line by line, until it is done. */
   confirmations(tenant: string, revocation: resources.RevocationResource): AsyncIterable<resources.ConfirmationResource>;
   /** The same for the sidecars of all tenants. */
@@ -74,8 +75,6 @@ export interface AdminClient {
 }
 
 const timeoutMs = 30_000;
-/** To walk a whole trail. */
-const verifyTimeoutMs = 1_800_000;
 /** Longer than any `max_staleness`: between two steps of a confirmation nothing need be said until the bound. */
 const followTimeoutMs = 90_000;
 const maxAnswerBytes = 64 * 1_024 * 1_024;
@@ -95,7 +94,7 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     method: Dispatcher.HttpMethod,
     path: string,
     body?: object,
-    times: { readonly headersTimeout?: number; readonly bodyTimeout?: number } = {},
+    times: { readonly bodyTimeout?: number } = {},
   ): Promise<Dispatcher.ResponseData> {
     const headers = { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) };
     let answer: Dispatcher.ResponseData;
@@ -119,10 +118,14 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     return parseAnswer(schema, await wholeText(answer.body, url));
   }
 
-  async function* follow(path: string, query: Readonly<Record<string, string>>): AsyncGenerator<resources.ConfirmationResource> {
-    const { body } = await send('GET', `${path}?${new URLSearchParams(query)}`, undefined, { bodyTimeout: followTimeoutMs });
-    yield* untilDone(lines(body, url), url);
+  /** An answer that comes step by step. */
+  async function* follow<S extends v.GenericSchema<unknown, { readonly done: boolean }>>(schema: S, path: string) {
+    const { body } = await send('GET', path, undefined, { bodyTimeout: followTimeoutMs });
+    yield* untilDone(lines(schema, body, url), url);
   }
+
+  const confirmations = (path: string, query: Readonly<Record<string, string>>) =>
+    follow(resources.confirmationSchema, `${path}?${new URLSearchParams(query)}`);
 
   const within = (tenant: string, ...parts: readonly string[]) => `/v1/tenants/${[tenant, ...parts].map(encodeURIComponent).join('/')}`;
   const page = (path: string, { limit = 100, after }: Paging = {}, more = '') =>
@@ -167,13 +170,10 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     newestAudit: (tenant, count) => ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?newest=${count}`),
     auditAfter: (tenant, after, limit) =>
       ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?after=${after}&limit=${limit}`),
-    verifyAudit: async (tenant) => {
-      const { body } = await send('GET', within(tenant, 'audit', 'verify'), undefined, { headersTimeout: verifyTimeoutMs });
-      return parseAnswer(resources.auditVerdictSchema, await wholeText(body, url));
-    },
+    verifyAudit: (tenant) => follow(resources.auditVerificationSchema, within(tenant, 'audit', 'verify')),
     confirmations: (tenant, { epoch, seq, committed_at }) =>
-      follow(within(tenant, 'confirmations'), { epoch, seq: String(seq), committed_at }),
-    confirmationsOfAll: (committed_at) => follow('/v1/confirmations', { committed_at }),
+      confirmations(within(tenant, 'confirmations'), { epoch, seq: String(seq), committed_at }),
+    confirmationsOfAll: (committed_at) => confirmations('/v1/confirmations', { committed_at }),
     close: () => dispatcher.close(),
   };
 }

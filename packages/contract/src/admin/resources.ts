@@ -133,11 +133,13 @@ export const auditRowSchema = v.object({
 });
 export type AuditRowResource = v.InferOutput<typeof auditRowSchema>;
 
-export const auditVerdictSchema = v.variant('intact', [
-  v.object({ intact: v.literal(true), rows: v.number() }),
-  v.object({ intact: v.literal(false), bad_seq: v.number(), why: v.string() }),
+/** A step on the way through a trail, and at the end the verdict. */
+export const auditVerificationSchema = v.union([
+  v.object({ done: v.literal(false), rows: v.number(), of: v.number() }),
+  v.object({ done: v.literal(true), intact: v.literal(true), rows: v.number() }),
+  v.object({ done: v.literal(true), intact: v.literal(false), bad_seq: v.number(), why: v.string() }),
 ]);
-export type AuditVerdictResource = v.InferOutput<typeof auditVerdictSchema>;
+export type AuditVerificationResource = v.InferOutput<typeof auditVerificationSchema>;
 
 /** Where the log stood after a revocation, and when it was committed: what confirmations are followed by. */
 export const revocationSchema = v.object({ epoch: v.string(), seq: v.number(), committed_at: time });

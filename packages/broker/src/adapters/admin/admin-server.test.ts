@@ -74,7 +74,7 @@ describe('server and client over TLS', () => {
     expect(granted).toMatchObject({ item: { agent: 'dev', credential: 'api', ttl_ms: 60_000, methods: ['GET'] }, revocation: null });
     expect((await client.revokeGrant('one', { agent: 'dev', credential: 'api' })).revocation).toMatchObject({ seq: 1 });
     expect((await client.listAgents('one')).items).toEqual([agent]);
-    expect(await client.verifyAudit('one')).toMatchObject({ intact: true });
+    expect((await Array.fromAsync(client.verifyAudit('one'))).at(-1)).toMatchObject({ intact: true });
   });
 
   test('a tenant lets its agents discover names, or not; a credential keeps where its placeholder is replaced', async () => {

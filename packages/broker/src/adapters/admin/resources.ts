@@ -1,7 +1,7 @@
 import type {
   AgentResource,
   AuditRowResource,
-  AuditVerdictResource,
+  AuditVerificationResource,
   ConfirmationResource,
   CredentialResource,
   DestinationResource,
@@ -22,7 +22,7 @@ import type { LeaseStatus } from '../../domain/lease.ts';
 import type { Operator } from '../../domain/operator.ts';
 import type { Tenant } from '../../domain/tenant.ts';
 import type { GrantListing, LeaseListing } from '../../ports/store.ts';
-import type { AuditVerdict, BrokerStatus, ConfirmationProgress, RevocationReceipt } from '../../ports/use-cases.ts';
+import type { AuditVerification, BrokerStatus, ConfirmationProgress, RevocationReceipt } from '../../ports/use-cases.ts';
 
 /** From what the broker keeps to what it shows. Fields are named one by one: nothing gets out by being added to a row. */
 
@@ -154,8 +154,8 @@ export function toAuditResource({ seq, at, event, hash }: AuditRow): AuditRowRes
   };
 }
 
-export function toVerdictResource(verdict: AuditVerdict): AuditVerdictResource {
-  return verdict.intact ? verdict : { intact: false, bad_seq: verdict.badSeq, why: verdict.why };
+export function toAuditVerificationResource(step: AuditVerification): AuditVerificationResource {
+  return !step.done || step.intact ? step : { done: true, intact: false, bad_seq: step.badSeq, why: step.why };
 }
 
 export function toRevocationResource(receipt: RevocationReceipt | undefined): RevocationResource | null {

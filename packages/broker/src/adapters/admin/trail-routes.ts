@@ -1,9 +1,9 @@
 import { leaseStatus } from '../../domain/lease-liveness.ts';
 import type { AdminUseCases, ConfirmationProgress } from '../../ports/use-cases.ts';
-import { confirmationStream } from './confirmation-stream.ts';
 import { toCommitTime, toReceipt, wholeNumber } from './inputs.ts';
 import { type App, type Ctx, changed, listed, named, operator, page, tenant } from './request-context.ts';
 import * as resources from './resources.ts';
+import { stepStream } from './step-stream.ts';
 
 const maxAuditRows = 1_000;
 
@@ -26,17 +26,19 @@ export function addTrailRoutes(app: App, admin: AdminUseCases, reportFailure: (c
         : { newest: wholeNumber(query, 'newest', 20, { min: 1, max: maxAuditRows }) };
     return c.json((await admin.auditRows(operator(c), tenant(c), ask)).map(resources.toAuditResource));
   });
-  app.get(`${base}/audit/verify`, async (c) => c.json(resources.toVerdictResource(await admin.verifyAudit(operator(c), tenant(c)))));
-  const stream = async (c: Ctx, committedAt: number, steps: AsyncIterable<ConfirmationProgress>) => {
-    const body = await confirmationStream({ steps, committedAt, onFailure: (thrown) => reportFailure(c, thrown) });
+  const stream = async <T>(c: Ctx, steps: AsyncIterable<T>, toResource: (step: T) => object) => {
+    const body = await stepStream({ steps, toResource, onFailure: (thrown) => reportFailure(c, thrown) });
     return c.body(body, 200, { 'content-type': 'application/x-ndjson' });
   };
+  app.get(`${base}/audit/verify`, (c) => stream(c, admin.verifyAudit(operator(c), tenant(c)), resources.toAuditVerificationResource));
+  const confirmations = (c: Ctx, committedAt: number, steps: AsyncIterable<ConfirmationProgress>) =>
+    stream(c, steps, (step) => resources.toConfirmationResource(step, committedAt));
   app.get(`${base}/confirmations`, async (c) => {
     const receipt = toReceipt((name) => c.req.query(name));
-    return stream(c, receipt.committedAt, admin.confirmations(operator(c), tenant(c), receipt, c.req.raw.signal));
+    return confirmations(c, receipt.committedAt, admin.confirmations(operator(c), tenant(c), receipt, c.req.raw.signal));
   });
   app.get('/v1/confirmations', async (c) => {
     const committedAt = toCommitTime((name) => c.req.query(name));
-    return stream(c, committedAt, admin.confirmationsOfAll(operator(c), committedAt, c.req.raw.signal));
+    return confirmations(c, committedAt, admin.confirmationsOfAll(operator(c), committedAt, c.req.raw.signal));
   });
 }

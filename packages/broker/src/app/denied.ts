@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from '@leasehold/core';
+import type { Agent } from '../domain/agent.ts';
 
 const nextSteps: Partial<Record<ErrorCode, string>> = {
   no_grant: 'This agent has no grant for this credential. An operator allows it with: leasehold grant add --agent AGENT --credential NAME',
@@ -13,4 +14,9 @@ const nextSteps: Partial<Record<ErrorCode, string>> = {
 /** The answer to a denial that is in the trail already. */
 export function denied(reason: ErrorCode): AppError {
   return new AppError(reason, nextSteps[reason] ?? 'This was refused.');
+}
+
+/** A session outlives the agent token that it was opened with; what it may still do does not. */
+export function mustBeCurrent(agent: Agent | undefined, tokenVersion: number): void {
+  if (agent === undefined || agent.status === 'deleted' || agent.tokenVersion !== tokenVersion) throw denied('identity_invalid');
 }

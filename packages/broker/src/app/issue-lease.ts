@@ -32,7 +32,14 @@ export function createIssueLease({ store, vault, randomBytes, sealedValuesKept =
   return async ({ tenantId, agentId, tokenVersion }, { credentialId, ttlMs }) => {
     const leaseId = makeId('lease', randomBytes(16));
     const { result, head } = await store.ledger.commit(
-      { tenant: { id: tenantId }, agent: { id: agentId }, credential: { id: credentialId }, grant: 'pair', lock: 'share' },
+      {
+        tenant: { id: tenantId },
+        agent: { id: agentId },
+        credential: { id: credentialId },
+        grant: 'pair',
+        lock: 'share',
+        turn: { of: agentId, weight: 1 },
+      },
       (facts, now) => written(decideIssue(facts, { agentId, tokenVersion, credentialId, leaseId, ttlMs }, now)),
     );
     if (result.kind === 'deny' || head === undefined) throw denied(result.kind === 'deny' ? result.reason : 'no_grant');

@@ -95,6 +95,14 @@ describe('giving back and reporting', () => {
     await expect(rig.lending.renewLease(caller, { leaseId, ttlMs: 0 })).rejects.toMatchObject({ code: 'lease_ended' });
   });
 
+  test('a session of an agent that was deleted, or whose token was rotated, gives nothing back any more', async () => {
+    await rig.admin.rotateAgentToken(rig.root, 'one', 'agent');
+    await expect(rig.lending.releaseLeases(caller, ['lse_unknown'])).rejects.toMatchObject({ code: 'identity_invalid' });
+    const other = await rig.session('one', 'other');
+    await rig.admin.setAgentStatus(rig.root, 'one', 'other', 'deleted');
+    await expect(rig.lending.releaseLeases(other, ['lse_unknown'])).rejects.toMatchObject({ code: 'identity_invalid' });
+  });
+
   const record = {
     credentialId: '',
     leaseId: '',

@@ -2,7 +2,7 @@ import { AppError, isErrorCode, isId } from '@leasehold/core';
 import type { AuditAction, NewAuditEvent } from '../domain/audit-event.ts';
 import type { Store } from '../ports/store.ts';
 import type { LendingUseCases, SessionClaims, UseBatch, UseRecord } from '../ports/use-cases.ts';
-import { denied } from './denied.ts';
+import { mustBeCurrent } from './denied.ts';
 
 const maxRecords = 1_000;
 
@@ -14,9 +14,15 @@ export function createRecordUse({ store }: { readonly store: Pick<Store, 'ledger
     // The instance id is the sidecar's own word: bound to the agent, it can't swallow another's batches.
     const instance = `${agentId}/${instanceId}`;
     await store.ledger.commit(
-      { tenant: { id: tenantId }, agent: { id: agentId }, useBatchesOf: instance, lock: 'share' },
+      {
+        tenant: { id: tenantId },
+        agent: { id: agentId },
+        useBatchesOf: instance,
+        lock: 'share',
+        turn: { of: agentId, weight: Math.max(1, batch.records.length) },
+      },
       ({ agent, lastUseBatch = 0 }) => {
-        if (agent === undefined || agent.status === 'deleted' || agent.tokenVersion !== tokenVersion) throw denied('identity_invalid');
+        mustBeCurrent(agent, tokenVersion);
         if (batch.batchSeq <= lastUseBatch) return { changes: [], revocations: [], audit: [], result: undefined };
         return {
           changes: [{ put: 'use-batch', instanceId: instance, batchSeq: batch.batchSeq }],

@@ -7,8 +7,9 @@ import { written } from './issue-lease.ts';
 /** Moves the end of a live lease. Carries no value: a lease is bound to one version. */
 export function createRenewLease({ store }: { readonly store: Pick<Store, 'ledger'> }): LendingUseCases['renewLease'] {
   return async ({ tenantId, agentId, tokenVersion }, { leaseId, ttlMs }) => {
-    const { result, head } = await store.ledger.commit({ tenant: { id: tenantId }, lease: { id: leaseId }, lock: 'share' }, (facts, now) =>
-      written(decideRenew(facts, { agentId, tokenVersion, leaseId, ttlMs }, now)),
+    const { result, head } = await store.ledger.commit(
+      { tenant: { id: tenantId }, lease: { id: leaseId }, lock: 'share', turn: { of: agentId, weight: 1 } },
+      (facts, now) => written(decideRenew(facts, { agentId, tokenVersion, leaseId, ttlMs }, now)),
     );
     if (result.kind === 'deny' || head === undefined) throw denied(result.kind === 'deny' ? result.reason : 'lease_ended');
     return { leaseId, ttlMs: result.ttlMs, epoch: head.epoch, issuedAtSeq: result.lease.issuedAtSeq };

@@ -60,8 +60,10 @@ export interface Selection {
   readonly lease?: { readonly id: string };
   /** Highest use batch taken from this sidecar instance. */
   readonly useBatchesOf?: string;
-  /** How stores with several writers lock what they read: `share` to lend, `update` to change a parent. */
+  /** How stores with several writers lock what they read: `share` to lend, `update` to change a parent, which goes before all that lends. */
   readonly lock: 'share' | 'update';
+  /** Whose turn a commit that lends takes, and how many rows it writes, about: so that no agent fills the store's queue for the others. */
+  readonly turn?: { readonly of: string; readonly weight: number };
 }
 
 export interface Decision<T> {
@@ -125,7 +127,7 @@ export interface Directory {
   agentByTokenHash(hash: Uint8Array): Promise<{ readonly tenant: Tenant; readonly agent: Agent } | undefined>;
   operatorByTokenHash(hash: Uint8Array): Promise<Operator | undefined>;
   /** What `commit` would read, without a decision. */
-  find(selection: Omit<Selection, 'lock'>): Promise<Facts>;
+  find(selection: Omit<Selection, 'lock' | 'turn'>): Promise<Facts>;
   /**
    * The agent with every active grant and not-deleted credential it may lease: what routes are made of. Where the tenant lets its agents
    * discover names, also its other credentials that are not deleted, at most 500 of them, sorted by name.

@@ -18,6 +18,8 @@ let database: SqliteDatabase;
 let ledger: SqliteLedger;
 /** Every BEGIN, COMMIT and ROLLBACK, as they reach the database. */
 let transactions: string[];
+/** How long each job seems to take, ms. */
+let jobMs: number;
 
 beforeEach(() => {
   const file = openSqlite(join(mkdtempSync(join(root, 'each-')), 'leasehold.db'));
@@ -33,10 +35,23 @@ beforeEach(() => {
   const now = function* (): Query<number> {
     return 1_000;
   };
-  ledger = createSqliteLedger({ database, auditMac: suiteMac, epoch: 'epoch', now, maxWaiting: 600 });
+  jobMs = 0;
+  let elapsed = 0;
+  ledger = createSqliteLedger({
+    database,
+    auditMac: suiteMac,
+    epoch: 'epoch',
+    now,
+    maxWaiting: 600,
+    elapsedMs: () => {
+      elapsed += jobMs;
+      return elapsed;
+    },
+  });
 });
 afterEach(() => database.close());
 
+const nothing = { changes: [], revocations: [], audit: [] } as const;
 const put = (...changes: readonly Change[]) =>
   ledger.commit({ tenant: undefined, lock: 'update' }, () => ({ changes, revocations: [], audit: [], result: undefined }));
 const addTenant = (id: string) => put({ put: 'tenant', row: row.tenant(id) });
@@ -64,12 +79,46 @@ test('nothing is answered before the commit is done', async () => {
   expect(transactions).toEqual(['BEGIN IMMEDIATE', 'COMMIT']);
 });
 
-test('commits that wait are bounded: more are refused as overloaded, and those that wait are kept', async () => {
-  const outcomes = await Promise.allSettled(Array.from({ length: 601 }, (_, index) => addTenant(`t${index}`)));
-  const refused = outcomes.filter(({ status }) => status === 'rejected');
+test('a transaction takes nothing more on once it took its time, whatever its parts are worth', async () => {
+  jobMs = 9;
+  await Promise.all(Array.from({ length: 7 }, (_, index) => addTenant(`t${index}`)));
+  expect(transactions.filter((one) => one === 'COMMIT')).toHaveLength(3);
+});
+
+const lend = (of: string, weight = 1) =>
+  ledger.commit({ tenant: undefined, lock: 'share', turn: { of, weight } }, () => ({ ...nothing, result: of }));
+
+test('THREATS 34: what one agent has waiting is bounded: more is refused as overloaded, and the others are served', async () => {
+  const flood = Array.from({ length: 151 }, () => lend('flood'));
+  const others = ['a', 'b', 'c'].map((agent) => lend(agent, 150));
+  const refused = (await Promise.allSettled(flood)).filter(({ status }) => status === 'rejected');
   expect(refused).toEqual([{ status: 'rejected', reason: expect.objectContaining({ code: 'overloaded', retryAfterS: 1 }) }]);
-  expect(tenants()).toHaveLength(600);
-  await addTenant('one-more');
+  await Promise.all(others);
+  await lend('flood');
+});
+
+test('the kill switch works when agents have filled the queue, and goes before all that they wait for', async () => {
+  const done: string[] = [];
+  const agents = ['a', 'b', 'c', 'd'];
+  const flood = agents.flatMap((agent) => Array.from({ length: 150 }, () => lend(agent).then(() => done.push('lent'))));
+  await expect(lend('e')).rejects.toMatchObject({ code: 'overloaded' });
+  const killed = ledger.commitEach(() => ({ ...nothing, result: undefined })).then(() => done.push('killed'));
+  jobMs = 20;
+  await killed;
+  await addTenant('t1').then(() => done.push('changed'));
+  expect(done.slice(0, 2)).toEqual(['killed', 'changed']);
+  jobMs = 0;
+  await Promise.all(flood);
+});
+
+test('agents take turns, so that the one that asks for little waits behind no other’s row', async () => {
+  jobMs = 20;
+  const done: string[] = [];
+  const flood = Array.from({ length: 100 }, () => lend('flood').then(() => done.push('flood')));
+  await lend('modest').then(() => done.push('modest'));
+  expect(done).toEqual(['flood', 'modest']);
+  jobMs = 0;
+  await Promise.all(flood);
 });
 
 test('a COMMIT that fails answers nobody, keeps nothing, and does not stop the next', async () => {

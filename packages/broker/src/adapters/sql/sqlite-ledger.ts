@@ -1,6 +1,7 @@
 import { AppError } from '@leasehold/core';
-import type { Ledger } from '../../ports/store.ts';
+import type { Ledger, Selection } from '../../ports/store.ts';
 import { type AuditChains, type AuditMac, createAuditChains } from './audit-chains.ts';
+import { type CommitPlace, createCommitQueue } from './commit-queue.ts';
 import { decideAndApply, decideAndApplyEach, Refusal, sweep } from './ledger-query.ts';
 import { type Query, type Surroundings, statement } from './query.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -8,6 +9,8 @@ import { storeError } from './sqlite-errors.ts';
 
 /** More than this in one transaction, and those at the front would wait for those at the back. */
 const maxBatch = 256;
+/** Nor does a transaction take another one on after this: pongs and revocations of everybody wait for the event loop. */
+const maxBatchMs = 20;
 
 interface Job {
   /** Runs inside its savepoint; returns what to do once the commit is durable. */
@@ -18,8 +21,10 @@ interface Job {
 export interface SqliteLedgerOptions extends Surroundings {
   readonly database: SqliteDatabase;
   readonly auditMac: AuditMac;
-  /** How many commits may wait for their turn; more are refused as `overloaded`. */
+  /** How much may wait for its turn, by weight; more is refused as `overloaded`. */
   readonly maxWaiting: number;
+  /** Any clock that goes on steadily, ms. */
+  readonly elapsedMs?: () => number;
 }
 
 export interface SqliteLedger extends Ledger {
@@ -33,24 +38,25 @@ export interface SqliteLedger extends Ledger {
  * Group commit: what is asked for in one turn of the event loop goes into one transaction, a savepoint each, and is answered after the
  * one durable COMMIT. The disk is waited for once, not once a lease.
  */
-export function createSqliteLedger({ database, auditMac, maxWaiting, ...surroundings }: SqliteLedgerOptions): SqliteLedger {
-  const waiting: Job[] = [];
+export function createSqliteLedger({
+  database,
+  auditMac,
+  maxWaiting,
+  elapsedMs = () => performance.now(),
+  ...surroundings
+}: SqliteLedgerOptions): SqliteLedger {
+  const waiting = createCommitQueue<Job>({ maxWeight: maxWaiting });
   let isScheduled = false;
   let isFinished = false;
 
-  function enqueue<T>(makeQuery: (chains: AuditChains) => Query<T>): Promise<T> {
+  function enqueue<T>(place: CommitPlace, makeQuery: (chains: AuditChains) => Query<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (isFinished) throw new AppError('store_unavailable', 'The broker is stopping, and takes no more changes.', { retryAfterS: 1 });
-      if (waiting.length >= maxWaiting) {
-        throw new AppError('overloaded', 'Too many changes wait for the database. Try again shortly.', { retryAfterS: 1 });
-      }
-      waiting.push({
-        work: (chains) => {
-          const value = database.run(makeQuery(chains));
-          return () => resolve(value);
-        },
-        fail: reject,
-      });
+      const work = (chains: AuditChains) => {
+        const value = database.run(makeQuery(chains));
+        return () => resolve(value);
+      };
+      waiting.add({ work, fail: reject }, place);
       schedule();
     });
   }
@@ -61,18 +67,24 @@ export function createSqliteLedger({ database, auditMac, maxWaiting, ...surround
     setImmediate(() => {
       isScheduled = false;
       commitNext();
-      if (waiting.length > 0) schedule();
+      if (!waiting.isEmpty) schedule();
     });
   }
 
+  function next(batch: readonly Job[]): Job | undefined {
+    return batch.length < maxBatch ? waiting.next() : undefined;
+  }
+
   function commitNext(): void {
-    const jobs = waiting.splice(0, maxBatch);
+    const jobs: Job[] = [];
     const chains = createAuditChains(auditMac);
     const answers: (() => void)[] = [];
     const refused = new Map<Job, unknown>();
     try {
       database.exec('BEGIN IMMEDIATE');
-      for (const job of jobs) {
+      const begin = elapsedMs();
+      for (let job = next(jobs); job !== undefined; job = elapsedMs() - begin < maxBatchMs ? next(jobs) : undefined) {
+        jobs.push(job);
         const outcome = inSavepoint(database, chains, job);
         if (outcome.kind === 'done') answers.push(outcome.answer);
         else refused.set(job, outcome.why);
@@ -82,6 +94,8 @@ export function createSqliteLedger({ database, auditMac, maxWaiting, ...surround
     } catch (thrown) {
       rollBack(database);
       const why = storeError(thrown);
+      // As many as a batch may hold: each of them would wait as long for a database that is not there.
+      for (let job = next(jobs); job !== undefined; job = next(jobs)) jobs.push(job);
       for (const job of jobs) job.fail(refused.has(job) ? refused.get(job) : why);
       return;
     }
@@ -90,15 +104,20 @@ export function createSqliteLedger({ database, auditMac, maxWaiting, ...surround
   }
 
   return {
-    commit: (selection, decide) => enqueue((chains) => decideAndApply(surroundings, chains, selection, decide)),
-    commitEach: (decide) => enqueue((chains) => decideAndApplyEach(surroundings, chains, decide)),
-    sweepExpired: (limit) => enqueue(() => sweep(surroundings, limit)),
-    probe: () => enqueue(touch),
+    commit: (selection, decide) => enqueue(placeOf(selection), (chains) => decideAndApply(surroundings, chains, selection, decide)),
+    commitEach: (decide) => enqueue('first', (chains) => decideAndApplyEach(surroundings, chains, decide)),
+    sweepExpired: (limit) => enqueue('first', () => sweep(surroundings, limit)),
+    probe: () => enqueue('first', touch),
     finish: () => {
       isFinished = true;
-      while (waiting.length > 0) commitNext();
+      while (!waiting.isEmpty) commitNext();
     },
   };
+}
+
+/** Operators change parents; agents borrow. */
+function placeOf({ lock, turn }: Selection): CommitPlace {
+  return lock === 'update' ? 'first' : { caller: turn?.of ?? '', weight: turn?.weight ?? 1 };
 }
 
 type Outcome = { readonly kind: 'done'; readonly answer: () => void } | { readonly kind: 'refused'; readonly why: unknown };

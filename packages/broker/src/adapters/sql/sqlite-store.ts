@@ -16,12 +16,12 @@ export interface SqliteStoreOptions {
   readonly auditMac: AuditMac;
   /** Wall clock, ms: for SQLite the database's clock is this process's. */
   readonly now: () => number;
-  /** How many commits may wait for their turn; more are refused as `overloaded`. */
+  /** How much may wait for its turn, by weight; more is refused as `overloaded`. */
   readonly maxWaiting?: number;
 }
 
 /** The store of a single broker: one file, no other service. Throws AppError `store_unavailable` when the file can't be used. */
-export function createSqliteStore({ path, epoch, auditMac, now, maxWaiting = 16_384 }: SqliteStoreOptions): Store {
+export function createSqliteStore({ path, epoch, auditMac, now, maxWaiting = 32_768 }: SqliteStoreOptions): Store {
   const database = openSqlite(path);
   const run: RunQuery = async (query) => database.run(query);
   const surroundings: Surroundings = {

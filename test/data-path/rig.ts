@@ -165,13 +165,21 @@ function createScriptedLeases(): ScriptedLeases {
   const values = new Map<string, string>();
   const entries = new Map<string, LeaseEntry>();
   const held = new Set<InFlight>();
+  const unlimited = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
   const entryFor = (credentialId: string, now: Instant): LeaseEntry | undefined => {
     const value = values.get(credentialId);
     if (value === undefined) return undefined;
     let entry = entries.get(`${credentialId} ${value}`);
     if (entry === undefined) {
       const ids = { leaseId: `lease of ${credentialId}`, credentialId, grantId: 'grant', epoch: 'e', issuedAtSeq: 1 };
-      entry = { ...ids, version: entries.size + 1, secret: new Secret(Buffer.from(value)), requestedAt: now, ttlMs: 60_000 };
+      entry = {
+        ...ids,
+        version: entries.size + 1,
+        secret: new Secret(Buffer.from(value)),
+        limits: unlimited,
+        requestedAt: now,
+        ttlMs: 60_000,
+      };
       entries.set(`${credentialId} ${value}`, entry);
     }
     return entry;

@@ -29,6 +29,13 @@ export const mutations: readonly Mutation[] = [
     tests: [`${sidecar}/domain/lease-liveness.test.ts`],
   },
   {
+    name: 'what counts of a narrowed grant is what the routes say, not the lease',
+    file: `${sidecar}/app/handle-request.ts`,
+    find: 'const refused = outside(request, matched, entry);',
+    replace: 'const refused = undefined as Refused | undefined;',
+    tests: [`${sidecar}/app/handle-request.test.ts`],
+  },
+  {
     name: 'a revocation is confirmed before the purge',
     file: `${sidecar}/app/follow-stream.ts`,
     find: "if (step.kind === 'moved') holdings.purge(event);",

@@ -40,6 +40,7 @@ const broker: Broker = {
     grantId: 'grant',
     version: 1,
     ttlMs: 300_000,
+    limits: { methods: [], pathPrefixes: [], ratePerMinute: undefined },
     value: Buffer.from(given.value),
   }),
   renew: async (leaseId) => ({ ...ids, leaseId, ttlMs: 300_000 }),

@@ -52,6 +52,7 @@ export function createIssueLease({ store, vault, randomBytes, sealedValuesKept =
       ttlMs: result.ttlMs,
       epoch: head.epoch,
       issuedAtSeq: lease.issuedAtSeq,
+      limits: result.limits,
       value,
     };
   };

@@ -26,6 +26,14 @@ describe('INV-1: no grant, no secret', () => {
     expect((await trail()).at(-1)).toEqual(['lease.issued', 'allowed']);
   });
 
+  test('a lease carries the limits of its grant, and the next one those that it was narrowed to', async () => {
+    const limits = { methods: ['GET', 'POST'], pathPrefixes: [], ratePerMinute: undefined };
+    await rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { limits }));
+    expect((await lend()).limits).toEqual(limits);
+    await rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { limits: { ...limits, methods: ['GET'] } }));
+    expect((await lend()).limits).toEqual({ ...limits, methods: ['GET'] });
+  });
+
   test('without it the lease is denied, and INV-13: the denial is in the trail', async () => {
     await expect(lend()).rejects.toMatchObject({ code: 'no_grant' });
     expect((await trail()).at(-1)).toEqual(['lease.denied', 'no_grant']);

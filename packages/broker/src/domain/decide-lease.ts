@@ -1,11 +1,17 @@
-import type { ErrorCode } from '@leasehold/core';
+import type { ErrorCode, RequestLimits } from '@leasehold/core';
 import type { NewAuditEvent } from './audit-event.ts';
 import type { Facts } from './facts.ts';
 import type { Lease } from './lease.ts';
 import { leaseStatus, type Parents, parentRefusal } from './lease-liveness.ts';
 
 export type LeaseDecision =
-  | { readonly kind: 'issue'; readonly lease: Lease; readonly ttlMs: number; readonly audit: NewAuditEvent }
+  | {
+      readonly kind: 'issue';
+      readonly lease: Lease;
+      readonly ttlMs: number;
+      readonly limits: RequestLimits;
+      readonly audit: NewAuditEvent;
+    }
   /** `audit` is missing where there is no tenant whose trail could hold it. */
   | { readonly kind: 'deny'; readonly reason: ErrorCode; readonly audit: NewAuditEvent | undefined };
 
@@ -52,7 +58,7 @@ export function decideIssue(
     renewals: 0,
     ended: undefined,
   };
-  return { kind: 'issue', lease, ttlMs, audit: audited('lease.issued', lease, ttlMs) };
+  return { kind: 'issue', lease, ttlMs, limits: parents.grant.limits, audit: audited('lease.issued', lease, ttlMs) };
 }
 
 /** A renewal moves the end of a live lease. It can't bring one back, and it can't change what was read when the lease was issued. */
@@ -78,7 +84,7 @@ export function decideRenew(facts: Facts, ask: LeaseAsk & { readonly leaseId: st
 
   const ttlMs = allowedTtlMs(parents, ask.ttlMs, now);
   const renewed: Lease = { ...lease, expiresAt: now + ttlMs, renewals: lease.renewals + 1 };
-  return { kind: 'issue', lease: renewed, ttlMs, audit: audited('lease.renewed', renewed, ttlMs) };
+  return { kind: 'issue', lease: renewed, ttlMs, limits: parents.grant.limits, audit: audited('lease.renewed', renewed, ttlMs) };
 }
 
 /** The whole lineage, or why it is not there. Foreign, missing and deleted look the same (INV-14). */

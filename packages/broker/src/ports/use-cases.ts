@@ -51,6 +51,8 @@ export interface IssuedLease {
   readonly ttlMs: number;
   readonly epoch: string;
   readonly issuedAtSeq: number;
+  /** Of the grant, as they were when this was decided. */
+  readonly limits: RequestLimits;
   /** The caller owns it and wipes it once it is sent. */
   readonly value: Uint8Array;
 }

@@ -1,6 +1,8 @@
 import { create, toBinary } from '@bufbuild/protobuf';
+import type { RequestLimits } from '@leasehold/core';
 import { EncodedMessage } from './encoded-message.ts';
 import { AcquireResponseSchema } from './gen/leasehold/v1/lease_pb.ts';
+import { toProtoLimits } from './limits-wire.ts';
 
 export interface AcquiredLease {
   readonly leaseId: string;
@@ -9,6 +11,7 @@ export interface AcquiredLease {
   readonly ttlMs: number;
   readonly epoch: string;
   readonly issuedAtSeq: number;
+  readonly limits: RequestLimits;
   readonly value: Uint8Array;
 }
 
@@ -16,10 +19,15 @@ export interface AcquiredLease {
  * An AcquireResponse that is zeroed once it is sent. The general encoder copies what it writes into buffers that it grows and drops;
  * so the value is added behind its output, into memory of its own (fields of a message may come in any order).
  */
-export function encodeAcquireResponse({ value, ...lease }: AcquiredLease): EncodedMessage {
+export function encodeAcquireResponse({ value, limits, ...lease }: AcquiredLease): EncodedMessage {
   const ahead = toBinary(
     AcquireResponseSchema,
-    create(AcquireResponseSchema, { ...lease, ttlMs: BigInt(lease.ttlMs), issuedAtSeq: BigInt(lease.issuedAtSeq) }),
+    create(AcquireResponseSchema, {
+      ...lease,
+      ...toProtoLimits(limits),
+      ttlMs: BigInt(lease.ttlMs),
+      issuedAtSeq: BigInt(lease.issuedAtSeq),
+    }),
   );
   const tag = (AcquireResponseSchema.field.value.number << 3) | lengthDelimited;
   const prefix = [...varint(tag), ...varint(value.length)];

@@ -8,5 +8,6 @@ export * from './gen/leasehold/v1/route_pb.ts';
 export * from './gen/leasehold/v1/session_pb.ts';
 export * from './gen/leasehold/v1/use_pb.ts';
 export * from './gen/leasehold/v1/watch_pb.ts';
+export * from './limits-wire.ts';
 export * from './revocation-wire.ts';
 export * from './route-wire.ts';

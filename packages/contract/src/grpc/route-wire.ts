@@ -9,6 +9,7 @@ import {
   RouteSchema,
 } from './gen/leasehold/v1/route_pb.ts';
 import { fromProtoInjection, toProtoInjection } from './injection-wire.ts';
+import { fromProtoLimits, toProtoLimits } from './limits-wire.ts';
 
 const statuses = {
   active: ProtoRouteStatus.ACTIVE,
@@ -51,9 +52,7 @@ export function toProtoRoute(route: KnownRoute): ProtoRoute {
     status: statuses[route.status],
     destinations: route.destinations.map(toProtoDestination),
     injection: toProtoInjection(route.injection, route.placeholder),
-    methods: [...route.limits.methods],
-    pathPrefixes: [...route.limits.pathPrefixes],
-    ratePerMinute: route.limits.ratePerMinute ?? 0,
+    ...toProtoLimits(route.limits),
     environment: route.environment.map(({ name, value }) => ({ name, value })),
     service: route.service ?? '',
   });
@@ -80,7 +79,7 @@ export function fromProtoRoute(route: ProtoRoute): KnownRoute {
     placeholder: route.injection?.placeholder || undefined,
     environment: route.environment.map(({ name, value }) => ({ name, value })),
     service: route.service || undefined,
-    limits: { methods: route.methods, pathPrefixes: route.pathPrefixes, ratePerMinute: route.ratePerMinute || undefined },
+    limits: fromProtoLimits(route),
   };
 }
 

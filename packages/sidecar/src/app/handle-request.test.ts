@@ -1,4 +1,4 @@
-import { AppError, type Instant, parseDestination, type Route, Secret } from '@leasehold/core';
+import { AppError, type Instant, parseDestination, type RequestLimits, type Route, Secret } from '@leasehold/core';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
@@ -19,7 +19,7 @@ function createRig() {
   const held = new Set<InFlight>();
   const sent: { readonly request: OutgoingRequest; readonly on: UpstreamEvents; readonly aborts: AppError[] }[] = [];
   const told: string[] = [];
-  const borrowing: PromiseWithResolvers<LeaseEntry>[] = [];
+  const borrowing: (PromiseWithResolvers<LeaseEntry> & { readonly insteadOf: LeaseEntry | undefined })[] = [];
   const now: { monoMs: number; wallMs: number } = { monoMs: 1_000, wallMs: 1_000 };
   const rig = {
     uses,
@@ -30,9 +30,9 @@ function createRig() {
     borrowing,
     now,
     isInHand: true,
+    entry: entryWithin({}),
     /** What the cache says of the lease by now. */
     refusedBy: undefined as AppError | undefined,
-    ratePerMinute: undefined as number | undefined,
     routes: undefined as readonly Route[] | undefined,
     isFull: false,
     isReplyStarted: false,
@@ -69,10 +69,10 @@ function createRig() {
   };
   const handle = createHandleRequest({
     leases: {
-      inHand: () => (rig.isInHand ? entry : undefined),
-      borrow: () => {
+      inHand: () => (rig.isInHand ? rig.entry : undefined),
+      borrow: (_, insteadOf) => {
         const borrowed = Promise.withResolvers<LeaseEntry>();
-        borrowing.push(borrowed);
+        borrowing.push({ ...borrowed, insteadOf });
         return borrowed.promise;
       },
       refusal: () => rig.refusedBy,
@@ -81,7 +81,7 @@ function createRig() {
         return () => held.delete(inFlight);
       },
     },
-    tableOf: createCompiledRoutes({ current: () => rig.routes ?? [routeWith(rig.ratePerMinute)] }),
+    tableOf: createCompiledRoutes({ current: () => rig.routes ?? [routeWith()] }),
     upstream: {
       send: (request, on) => {
         const aborts: AppError[] = [];
@@ -98,9 +98,16 @@ function createRig() {
 }
 
 const ids = { leaseId: 'lse_1', credentialId: 'crd_1', grantId: 'grt_1', epoch: 'e', issuedAtSeq: 1, version: 1 };
-const entry: LeaseEntry = { ...ids, secret: new Secret(Buffer.from(value)), requestedAt: { monoMs: 0, wallMs: 0 }, ttlMs: 60_000 };
+const unlimited: RequestLimits = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
+const entryWithin = (limits: Partial<RequestLimits>): LeaseEntry => ({
+  ...ids,
+  secret: new Secret(Buffer.from(value)),
+  limits: { ...unlimited, ...limits },
+  requestedAt: { monoMs: 0, wallMs: 0 },
+  ttlMs: 60_000,
+});
 
-function routeWith(ratePerMinute: number | undefined, changes: Partial<Route> = {}): Route {
+function routeWith(changes: Partial<Route> = {}): Route {
   return {
     credentialId: 'crd_1',
     credentialName: 'api',
@@ -112,7 +119,7 @@ function routeWith(ratePerMinute: number | undefined, changes: Partial<Route> = 
     placeholder: undefined,
     environment: [],
     service: undefined,
-    limits: { methods: [], pathPrefixes: [], ratePerMinute },
+    limits: unlimited,
     ...changes,
   };
 }
@@ -177,7 +184,7 @@ describe('with a lease in hand', () => {
   });
 
   test('a path segment that carries a credential is in no record, whosever it is', () => {
-    rig.routes = [routeWith(undefined, { injection: { kind: 'path', template: 'bot{value}' } })];
+    rig.routes = [routeWith({ injection: { kind: 'path', template: 'bot{value}' } })];
     const target = { way: 'base-url', credentialName: 'api', method: 'GET', path: '/bot1:mine/send' } as const;
     rig.ask({ target, path: '/bot1:mine/send?x=1' }).abandoned();
     expect(rig.sent[0]?.request.path).toBe(`/bot${value}/send?x=1`);
@@ -202,7 +209,7 @@ describe('without one', () => {
   test('nothing goes out before it is borrowed, and then it does', async () => {
     rig.ask();
     expect(rig.sent).toHaveLength(0);
-    rig.borrowing[0]?.resolve(entry);
+    rig.borrowing[0]?.resolve(rig.entry);
     await turn();
     expect(rig.sent).toHaveLength(1);
   });
@@ -212,7 +219,7 @@ describe('without one', () => {
     rig.ask();
     const secret = new Secret(Buffer.from(value));
     secret.wipe();
-    rig.borrowing[0]?.resolve({ ...entry, secret });
+    rig.borrowing[0]?.resolve({ ...rig.entry, secret });
     await turn();
     expect([rig.sent.length, rig.told]).toEqual([0, ['refused lease_ended']]);
   });
@@ -228,7 +235,7 @@ describe('without one', () => {
     const control = rig.ask();
     control.abandoned();
     control.abandoned();
-    rig.borrowing[0]?.resolve(entry);
+    rig.borrowing[0]?.resolve(rig.entry);
     await turn();
     expect([rig.sent.length, rig.told, rig.uses.map(({ httpStatus }) => httpStatus)]).toEqual([0, [], [499]]);
   });
@@ -245,8 +252,8 @@ describe('without one', () => {
 describe('refused before anything is sent, and recorded once', () => {
   test.each([
     ['no_grant', []],
-    ['credential_suspended', [routeWith(undefined, { status: 'credential_suspended' })]],
-    ['method_not_allowed', [routeWith(undefined, { limits: { methods: ['POST'], pathPrefixes: [], ratePerMinute: undefined } })]],
+    ['credential_suspended', [routeWith({ status: 'credential_suspended' })]],
+    ['method_not_allowed', [routeWith({ limits: { ...unlimited, methods: ['POST'] } })]],
   ] as const)('%s', (code, routes) => {
     rig.routes = routes;
     rig.ask();
@@ -260,7 +267,7 @@ describe('refused before anything is sent, and recorded once', () => {
   });
 
   test('more requests a minute than the grant allows, until time has gone by', () => {
-    rig.ratePerMinute = 2;
+    rig.entry = entryWithin({ ratePerMinute: 2 });
     for (let round = 0; round < 3; round += 1) rig.ask();
     expect([rig.sent.length, rig.told]).toEqual([2, ['refused rate_limited']]);
     rig.now.monoMs += 30_000;
@@ -320,6 +327,29 @@ test('whatever happens in whatever order: one record, one count, nothing held, a
     }),
     { numRuns: 500 },
   );
+});
+
+describe('a grant that was changed, before the routes are here', () => {
+  test.each([
+    ['method_not_allowed', { methods: ['POST'] }],
+    ['path_not_allowed', { pathPrefixes: ['/other'] }],
+  ] as const)('narrowed: what the lease does not allow is %s, though the routes do', async (code, limits) => {
+    rig.isInHand = false;
+    rig.ask();
+    rig.borrowing[0]?.resolve(entryWithin(limits));
+    await turn();
+    expect([rig.sent.length, rig.told]).toEqual([0, [`refused ${code}`]]);
+    expect(rig.uses).toMatchObject([{ outcome: code }]);
+  });
+
+  test('a lease in hand that is narrower than the routes is not what counts: another is borrowed instead', async () => {
+    rig.entry = entryWithin({ methods: ['POST'] });
+    rig.ask();
+    expect([rig.sent.length, rig.borrowing[0]?.insteadOf]).toEqual([0, rig.entry]);
+    rig.borrowing[0]?.resolve(entryWithin({ methods: ['GET', 'POST'] }));
+    await turn();
+    expect(rig.sent).toHaveLength(1);
+  });
 });
 
 async function turn(): Promise<void> {

@@ -1,7 +1,7 @@
 import { AppError, type Clock, formatAuthority, type Instant } from '@leasehold/core';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
-import { taught, toError } from '../domain/refused.ts';
-import { aboutMatched, type Matched, route } from '../domain/route.ts';
+import { type Refused, taught, toError } from '../domain/refused.ts';
+import { aboutMatched, type Matched, outsideLimits, route } from '../domain/route.ts';
 import type { RouteTable } from '../domain/route-table.ts';
 import type { AgentReply, AgentRequest, ExchangeControl, HandleRequest } from '../ports/agent-exchange.ts';
 import type { Leases } from '../ports/leases.ts';
@@ -55,7 +55,14 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
     return refuse(request, reply, error, matched);
   }
 
+  /** What the lease itself allows counts: a grant that was narrowed is lent on at once, and the routes that say so come a little later. */
+  function outside(request: AgentRequest, matched: Matched, { limits }: LeaseEntry): Refused | undefined {
+    return outsideLimits(matched, request.target.method, limits, options.agentName?.());
+  }
+
   function forward(request: AgentRequest, reply: AgentReply, matched: Matched, entry: LeaseEntry, now: Instant): ExchangeControl {
+    const tooFast = rateRefusal(entry, now.monoMs);
+    if (tooFast !== undefined) return refuse(request, reply, tooFast, matched);
     try {
       const exchange = new Exchange(deps, request, reply, matched, entry, loanOf(entry, matched.route), now);
       exchange.send();
@@ -65,17 +72,20 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
     }
   }
 
-  function borrowAndForward(request: AgentRequest, reply: AgentReply, matched: Matched): ExchangeControl {
+  function borrowAndForward(request: AgentRequest, reply: AgentReply, matched: Matched, insteadOf?: LeaseEntry): ExchangeControl {
     let isWaiting = true;
     let control: ExchangeControl = nothingToControl;
-    leases.borrow(matched.route.credentialId).then(
+    leases.borrow(matched.route.credentialId, insteadOf).then(
       (entry) => {
         if (!isWaiting) return;
         isWaiting = false;
         const now = clock.now();
         // Between the broker's answer and this turn it may have made room for another, or been revoked.
         const gone = leases.refusal(entry, now);
-        control = gone === undefined ? forward(request, reply, matched, entry, now) : refuseMatched(request, reply, matched, gone);
+        const refused = outside(request, matched, entry);
+        if (gone !== undefined) control = refuseMatched(request, reply, matched, gone);
+        else if (refused !== undefined) control = refuse(request, reply, toError(refused), matched);
+        else control = forward(request, reply, matched, entry, now);
       },
       (thrown: unknown) => {
         if (!isWaiting) return;
@@ -100,10 +110,10 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
     const routed = route(table, request.target, request);
     if (routed.kind === 'refused') return refuse(request, reply, toError(routed));
     const now = clock.now();
-    const tooFast = rateRefusal(routed.route, now.monoMs);
-    if (tooFast !== undefined) return refuse(request, reply, tooFast, routed);
     const inHand = leases.inHand(routed.route.credentialId, now);
-    return inHand === undefined ? borrowAndForward(request, reply, routed) : forward(request, reply, routed, inHand, now);
+    // One that was lent before its grant was widened is not what the routes speak of.
+    const isEnough = inHand !== undefined && outside(request, routed, inHand) === undefined;
+    return isEnough ? forward(request, reply, routed, inHand, now) : borrowAndForward(request, reply, routed, inHand);
   };
 }
 

@@ -64,6 +64,17 @@ describe('borrowing', () => {
     expect((await again).leaseId).toBe('l1');
   });
 
+  it('asks the broker though a lease is in hand, when that one will not do; the new one is in hand from then on', async () => {
+    await rig.comeInStep();
+    const first = await rig.lend('c1');
+    const borrowed = rig.leases.borrow('c1', first);
+    await settle();
+    rig.acquires[1]?.answer(issued({ leaseId: 'l2' }));
+    expect((await borrowed).leaseId).toBe('l2');
+    expect(rig.leases.inHand('c1', rig.clock.now())?.leaseId).toBe('l2');
+    expect((await rig.leases.borrow('c1', first)).leaseId).toBe('l2');
+  });
+
   it('is refused at once when out of step with no stream being set up', async () => {
     expect(await codeOf(rig.leases.borrow('c1'))).toBe('out_of_step');
     expect(rig.acquires).toEqual([]);

@@ -159,9 +159,10 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
 
   return {
     inHand: usable,
-    async borrow(credentialId) {
+    async borrow(credentialId, insteadOf) {
       if (!standing.isInStep(clock.now())) await standing.untilInStep(options.stepWaitMs);
-      return usable(credentialId, clock.now()) ?? acquisition.acquire(credentialId);
+      const entry = usable(credentialId, clock.now());
+      return entry === undefined || entry === insteadOf ? acquisition.acquire(credentialId) : entry;
     },
     refusal(entry, now) {
       const code = refusal(entry, now, standing.cursor);

@@ -1,11 +1,12 @@
-import { AppError, type Route } from '@leasehold/core';
+import { AppError } from '@leasehold/core';
 import { LRUCache } from 'lru-cache';
+import type { LeaseEntry } from '../domain/lease-entry.ts';
 import { type Bucket, takeToken } from '../domain/rate-limit.ts';
 
 const maxGrants = 4_096;
 
 /** Requests a minute per grant. Throws nothing: undefined means go on. */
-export function createRateLimiter(): (route: Route, nowMs: number) => AppError | undefined {
+export function createRateLimiter(): (lease: Pick<LeaseEntry, 'grantId' | 'limits'>, nowMs: number) => AppError | undefined {
   const buckets = new LRUCache<string, Bucket>({ max: maxGrants });
   return ({ grantId, limits: { ratePerMinute } }, nowMs) => {
     if (ratePerMinute === undefined) return undefined;

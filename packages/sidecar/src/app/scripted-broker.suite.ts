@@ -60,9 +60,11 @@ export const hello = {
   maxStalenessMs: 3_000,
 };
 
+const unlimited = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
+
 export function issued(changes: Partial<IssuedLease> = {}): IssuedLease {
   const ids = { leaseId: 'l1', grantId: 'g1', version: 1, epoch: 'e1', issuedAtSeq: 5 };
-  return { ...ids, ttlMs: 60_000, value: new TextEncoder().encode('s3cr3t-value'), ...changes };
+  return { ...ids, ttlMs: 60_000, limits: unlimited, value: new TextEncoder().encode('s3cr3t-value'), ...changes };
 }
 
 export function revocation(seq: number, changes: Partial<Revocation> = {}): Revocation {

@@ -10,7 +10,8 @@ const at = (ms: number): Instant => ({ monoMs: ms, wallMs: 1_000_000 + ms });
 function entryOf(changes: Partial<LeaseEntry> = {}): LeaseEntry {
   const secret = new Secret(new Uint8Array([1, 2, 3]));
   const ids = { leaseId: 'l1', credentialId: 'c1', grantId: 'g1', version: 1, epoch: 'e1', issuedAtSeq: 5 };
-  return { ...ids, secret, requestedAt: at(0), ttlMs: 60_000, ...changes };
+  const limits = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
+  return { ...ids, secret, limits, requestedAt: at(0), ttlMs: 60_000, ...changes };
 }
 
 function freshAt(ms: number, changes: Partial<RevocationCursor> = {}): RevocationCursor {

@@ -1,4 +1,4 @@
-import { type Destination, formatAuthority, isMethod, pathHasPrefix, type Route, wildcardOf } from '@leasehold/core';
+import { type Destination, formatAuthority, isMethod, pathHasPrefix, type RequestLimits, type Route, wildcardOf } from '@leasehold/core';
 import { isMetadataHost } from './metadata-hosts.ts';
 import { withoutSegment } from './path-segment.ts';
 import { namedBy, type PlaceholderIndex, type Sent } from './placeholder-index.ts';
@@ -142,6 +142,16 @@ function notAllowed(candidate: Candidate, target: Target, agent: string | undefi
       : refusedByBinding('method_not_allowed', about);
   const isBound = longestPrefix(destination.pathPrefixes, judgedPath(candidate, target)) !== -1;
   return isBound ? refused('path_not_allowed', about) : refusedByBinding('path_not_allowed', about);
+}
+
+/**
+ * Why what the routes allowed is outside the limits of the lease that it would go out under: its grant was narrowed, and the routes that say so are
+ * on their way. Undefined when it is within them.
+ */
+export function outsideLimits(matched: Matched, method: string, limits: RequestLimits, agent: string | undefined): Refused | undefined {
+  if (!allows(limits.methods, method)) return refused('method_not_allowed', aboutMatched(matched, agent));
+  if (longestPrefix(limits.pathPrefixes, matched.path) === -1) return refused('path_not_allowed', aboutMatched(matched, agent));
+  return undefined;
 }
 
 /** What a refusal of a matched request is about. */

@@ -1,4 +1,4 @@
-import type { KnownRoute, LogHead, Revocation } from '@leasehold/core';
+import type { KnownRoute, LogHead, RequestLimits, Revocation } from '@leasehold/core';
 
 /** The broker as the sidecar sees it. All failures are AppErrors; what never reached the broker is `broker_unreachable`. */
 export interface Broker {
@@ -22,6 +22,7 @@ export interface IssuedLease {
   readonly ttlMs: number;
   readonly epoch: string;
   readonly issuedAtSeq: number;
+  readonly limits: RequestLimits;
   /** The caller owns and wipes it. */
   readonly value: Uint8Array;
 }

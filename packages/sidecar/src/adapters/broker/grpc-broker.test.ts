@@ -31,6 +31,7 @@ describe('calls', () => {
     expect(lease).toEqual({
       leaseId: 'l1',
       grantId: 'grant of c1',
+      limits: { methods: [], pathPrefixes: [], ratePerMinute: undefined },
       version: 3,
       ttlMs: 60_000,
       epoch: 'e1',
@@ -144,8 +145,10 @@ describe('calls', () => {
 describe('an answer that carries a value', () => {
   it('is cleared where it came from', () => {
     const wire = Buffer.from('..canary..');
-    const message = { leaseId: 'l1', grantId: 'g1', version: 1, ttlMs: 1n, epoch: 'e1', issuedAtSeq: 1n, value: wire.subarray(2, 8) };
-    const { value } = fromAcquire({ $typeName: 'leasehold.v1.AcquireResponse', ...message });
+    const lease = { leaseId: 'l1', grantId: 'g1', version: 1, ttlMs: 1n, epoch: 'e1', issuedAtSeq: 1n, value: wire.subarray(2, 8) };
+    const message = { ...lease, methods: ['GET'], pathPrefixes: ['/v1'], ratePerMinute: 0 };
+    const { value, limits } = fromAcquire({ $typeName: 'leasehold.v1.AcquireResponse', ...message });
+    expect(limits).toEqual({ methods: ['GET'], pathPrefixes: ['/v1'], ratePerMinute: undefined });
     expect(Buffer.from(value).toString()).toBe('canary');
     expect(wire.toString()).toBe('..\0\0\0\0\0\0..');
   });

@@ -1,4 +1,11 @@
-import { type AcquireResponse, fromUint64, type Outgoing, type RenewResponse, type ReportUseRequestSchema } from '@leasehold/contract/grpc';
+import {
+  type AcquireResponse,
+  fromProtoLimits,
+  fromUint64,
+  type Outgoing,
+  type RenewResponse,
+  type ReportUseRequestSchema,
+} from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import type { IssuedLease, RenewedLease, UseBatch } from '../../ports/broker.ts';
 
@@ -8,7 +15,7 @@ export function fromAcquire(answer: AcquireResponse): IssuedLease {
   answer.value.fill(0);
   try {
     if (answer.grantId === '' || value.byteLength === 0) throw unreadable('a lease without a grant or a value');
-    return { ...fromRenew(answer), grantId: answer.grantId, version: answer.version, value };
+    return { ...fromRenew(answer), grantId: answer.grantId, version: answer.version, limits: fromProtoLimits(answer), value };
   } catch (thrown) {
     value.fill(0);
     throw thrown;

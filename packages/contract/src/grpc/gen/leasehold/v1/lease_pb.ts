@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file leasehold/v1/lease.proto.
  */
 export const file_leasehold_v1_lease: GenFile = /*@__PURE__*/
-  fileDesc("ChhsZWFzZWhvbGQvdjEvbGVhc2UucHJvdG8SDGxlYXNlaG9sZC52MSI3Cg5BY3F1aXJlUmVxdWVzdBIVCg1jcmVkZW50aWFsX2lkGAEgASgJEg4KBnR0bF9tcxgCIAEoBCKLAQoPQWNxdWlyZVJlc3BvbnNlEhAKCGxlYXNlX2lkGAEgASgJEhAKCGdyYW50X2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDgoGdHRsX21zGAQgASgEEg0KBWVwb2NoGAUgASgJEhUKDWlzc3VlZF9hdF9zZXEYBiABKAQSDQoFdmFsdWUYByABKAwiMAoMUmVuZXdSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg4KBnR0bF9tcxgCIAEoBCJXCg1SZW5ld1Jlc3BvbnNlEhAKCGxlYXNlX2lkGAEgASgJEg4KBnR0bF9tcxgCIAEoBBINCgVlcG9jaBgDIAEoCRIVCg1pc3N1ZWRfYXRfc2VxGAQgASgEIiMKDlJlbGVhc2VSZXF1ZXN0EhEKCWxlYXNlX2lkcxgBIAMoCSIjCg9SZWxlYXNlUmVzcG9uc2USEAoIcmVsZWFzZWQYASABKA0y9AIKDExlYXNlU2VydmljZRJGCgdBY3F1aXJlEhwubGVhc2Vob2xkLnYxLkFjcXVpcmVSZXF1ZXN0Gh0ubGVhc2Vob2xkLnYxLkFjcXVpcmVSZXNwb25zZRJACgVSZW5ldxIaLmxlYXNlaG9sZC52MS5SZW5ld1JlcXVlc3QaGy5sZWFzZWhvbGQudjEuUmVuZXdSZXNwb25zZRJGCgdSZWxlYXNlEhwubGVhc2Vob2xkLnYxLlJlbGVhc2VSZXF1ZXN0Gh0ubGVhc2Vob2xkLnYxLlJlbGVhc2VSZXNwb25zZRJMCglSZXBvcnRVc2USHi5sZWFzZWhvbGQudjEuUmVwb3J0VXNlUmVxdWVzdBofLmxlYXNlaG9sZC52MS5SZXBvcnRVc2VSZXNwb25zZRJECgVXYXRjaBIaLmxlYXNlaG9sZC52MS5XYXRjaFJlcXVlc3QaGy5sZWFzZWhvbGQudjEuV2F0Y2hSZXNwb25zZSgBMAFiBnByb3RvMw", [file_leasehold_v1_use, file_leasehold_v1_watch]);
+  fileDesc("ChhsZWFzZWhvbGQvdjEvbGVhc2UucHJvdG8SDGxlYXNlaG9sZC52MSI3Cg5BY3F1aXJlUmVxdWVzdBIVCg1jcmVkZW50aWFsX2lkGAEgASgJEg4KBnR0bF9tcxgCIAEoBCLMAQoPQWNxdWlyZVJlc3BvbnNlEhAKCGxlYXNlX2lkGAEgASgJEhAKCGdyYW50X2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDgoGdHRsX21zGAQgASgEEg0KBWVwb2NoGAUgASgJEhUKDWlzc3VlZF9hdF9zZXEYBiABKAQSDQoFdmFsdWUYByABKAwSDwoHbWV0aG9kcxgIIAMoCRIVCg1wYXRoX3ByZWZpeGVzGAkgAygJEhcKD3JhdGVfcGVyX21pbnV0ZRgKIAEoDSIwCgxSZW5ld1JlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgEIlcKDVJlbmV3UmVzcG9uc2USEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgEEg0KBWVwb2NoGAMgASgJEhUKDWlzc3VlZF9hdF9zZXEYBCABKAQiIwoOUmVsZWFzZVJlcXVlc3QSEQoJbGVhc2VfaWRzGAEgAygJIiMKD1JlbGVhc2VSZXNwb25zZRIQCghyZWxlYXNlZBgBIAEoDTL0AgoMTGVhc2VTZXJ2aWNlEkYKB0FjcXVpcmUSHC5sZWFzZWhvbGQudjEuQWNxdWlyZVJlcXVlc3QaHS5sZWFzZWhvbGQudjEuQWNxdWlyZVJlc3BvbnNlEkAKBVJlbmV3EhoubGVhc2Vob2xkLnYxLlJlbmV3UmVxdWVzdBobLmxlYXNlaG9sZC52MS5SZW5ld1Jlc3BvbnNlEkYKB1JlbGVhc2USHC5sZWFzZWhvbGQudjEuUmVsZWFzZVJlcXVlc3QaHS5sZWFzZWhvbGQudjEuUmVsZWFzZVJlc3BvbnNlEkwKCVJlcG9ydFVzZRIeLmxlYXNlaG9sZC52MS5SZXBvcnRVc2VSZXF1ZXN0Gh8ubGVhc2Vob2xkLnYxLlJlcG9ydFVzZVJlc3BvbnNlEkQKBVdhdGNoEhoubGVhc2Vob2xkLnYxLldhdGNoUmVxdWVzdBobLmxlYXNlaG9sZC52MS5XYXRjaFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_leasehold_v1_use, file_leasehold_v1_watch]);
 
 /**
  * @generated from message leasehold.v1.AcquireRequest
@@ -82,6 +82,26 @@ export type AcquireResponse = Message<"leasehold.v1.AcquireResponse"> & {
    * @generated from field: bytes value = 7;
    */
   value: Uint8Array;
+
+  /**
+   * Limits of the grant as this lease was decided under them, on top of the destination's own; empty means no further limit. What a sidecar was told
+   * of by Routes may be older.
+   *
+   * @generated from field: repeated string methods = 8;
+   */
+  methods: string[];
+
+  /**
+   * @generated from field: repeated string path_prefixes = 9;
+   */
+  pathPrefixes: string[];
+
+  /**
+   * Requests a minute that the grant allows; 0 means no limit.
+   *
+   * @generated from field: uint32 rate_per_minute = 10;
+   */
+  ratePerMinute: number;
 };
 
 /**

@@ -189,6 +189,14 @@ test('past the highest number of streams a new one is refused, and those in plac
   expect([told(one.sink), told(two.sink)]).toEqual(['hello@0/0 routes:1', '!overloaded']);
 });
 
+test('THREATS 34: one agent of many has only so many streams, and the others get in', async () => {
+  stage.close();
+  stage = createStage({ maxStreamsPerAgent: 1 });
+  const joined = [stage.join(), stage.join(), stage.join({ agentId: 'a2' })];
+  await settle();
+  expect(joined.map(({ sink }) => told(sink))).toEqual(['hello@0/0 routes:1', '!overloaded', 'hello@0/0 routes:1']);
+});
+
 test('each confirmed event is measured once, from its commit', async () => {
   const [one, two] = [stage.join(), stage.join()];
   await settle();

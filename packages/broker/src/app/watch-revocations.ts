@@ -24,6 +24,8 @@ export interface WatchRevocationsOptions {
   /** Events that a stream may be behind before it has to start over. */
   readonly maxReplay?: number;
   readonly maxStreams?: number;
+  /** How many of them may be one agent's. */
+  readonly maxStreamsPerAgent?: number;
   /** Lets the event loop turn; called after each ~500 writes. */
   readonly breathe?: () => Promise<void>;
   /** A sidecar confirmed an event this many ms after its commit; once for each event and sidecar. */
@@ -49,6 +51,7 @@ export function createWatchRevocations({
   pollMs = 1_000,
   maxReplay = 5_000,
   maxStreams = 20_000,
+  maxStreamsPerAgent = 5_000,
   breathe = nextTurn,
   onConfirmed = () => {},
   onFault = () => {},
@@ -132,10 +135,10 @@ export function createWatchRevocations({
   return {
     attach(caller, begin, sink, streamEnded) {
       const subscriber = createSubscriber({ caller, start: begin, sink, connectedAt: clock.now(), onEnd: () => leave(subscriber) });
-      if (ended.aborted || streamEnded.aborted || roster.size >= maxStreams) {
-        const error = new AppError('overloaded', 'This broker serves as many sidecars as it can. Try again, or try another replica.', {
-          retryAfterS: 2,
-        });
+      const isAgentFull = roster.countOfAgent(caller.agentId) >= maxStreamsPerAgent;
+      if (ended.aborted || streamEnded.aborted || isAgentFull || roster.size >= maxStreams) {
+        const what = isAgentFull ? 'This agent has as many sidecars as it may have here' : 'This broker serves as many sidecars as it can';
+        const error = new AppError('overloaded', `${what}. Try again, or try another replica.`, { retryAfterS: 2 });
         subscriber.end({ kind: 'error', error });
         return { ping: () => {}, applied: () => {} };
       }

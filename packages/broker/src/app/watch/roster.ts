@@ -10,6 +10,7 @@ export interface Roster {
   hasTenant(tenantId: string): boolean;
   ofTenant(tenantId: string): Iterable<Subscriber>;
   ofAgent(agentId: string): Iterable<Subscriber>;
+  countOfAgent(agentId: string): number;
   /** By sidecar: where those stand that left less than max_staleness ago. */
   departedOf(tenantId: string): ReadonlyMap<string, Departed>;
   /** Those with somebody connected, or lately departed. */
@@ -57,6 +58,7 @@ export function createRoster({ clock, maxStalenessMs }: { readonly clock: Clock;
     hasTenant: (tenantId) => byTenant.has(tenantId),
     ofTenant: (tenantId) => byTenant.get(tenantId) ?? [],
     ofAgent: (agentId) => byAgent.get(agentId) ?? [],
+    countOfAgent: (agentId) => byAgent.get(agentId)?.size ?? 0,
     departedOf(tenantId) {
       prune();
       return new Map([...departed].filter(([, { caller }]) => caller.tenantId === tenantId));

@@ -103,9 +103,12 @@ describe('INV-8, THREATS 11: a name is resolved once, every address is checked, 
     expect(await ask()).toEqual({ status: 403, code: 'address_forbidden' });
   });
 
-  test('a name without addresses is 502, and so is one that does not exist', async () => {
-    toExample();
-    resolvesTo([]);
+  test.each([
+    ['without addresses', []],
+    ['whose addresses nobody listens on', ['127.0.0.2', '127.0.0.3']],
+  ])('a name %s is 502', async (_, addresses) => {
+    toExample(['127.0.0.0/8']);
+    resolvesTo(addresses);
     expect(await ask()).toEqual({ status: 502, code: 'upstream_unreachable' });
   });
 

@@ -41,6 +41,13 @@ describe('THREATS 40: a connection never carries what belongs to another', () =>
     expect(upstream.peers).toHaveLength(1);
   });
 
+  test('the same routes told again change nothing about it', async () => {
+    await answerTo(await ask());
+    path.route(routeTo(`http://localhost:${upstream.port}`));
+    await answerTo(await ask());
+    expect(upstream.peers).toHaveLength(1);
+  });
+
   test('two credentials for one host have a connection each, however their requests alternate', async () => {
     const url = `http://localhost:${upstream.port}`;
     path.leases.values.set('crd_other', 'sk-other-9876543210');

@@ -28,8 +28,8 @@ async function vendorWith({ certPem, keyPem }: Identity, more = {}): Promise<Scr
   return upstream;
 }
 
-async function ask(request: (port: number) => string): Promise<{ status: number; code: string | undefined }> {
-  const { status, headers } = parseAnswer(await exchangeBytes(path.port, `${request(path.port)}connection: close\r\n\r\n`));
+async function ask(request: (port: number) => string, { port } = path): Promise<{ status: number; code: string | undefined }> {
+  const { status, headers } = parseAnswer(await exchangeBytes(port, `${request(port)}connection: close\r\n\r\n`));
   return { status, code: headers['x-leasehold-error'] };
 }
 
@@ -74,6 +74,20 @@ describe('INV-8, THREATS 14: the secret goes out over verified TLS only', () => 
     });
   });
 
+  test('a CA that is none fails the request, and the sidecar goes on', async () => {
+    const vendor = await vendorWith(await ca.issue(['localhost']));
+    path.route(routeTo(`https://localhost:${vendor.port}`, { destination: { caPem: 'no certificate' } }));
+    expect(await ask(byBaseUrl)).toEqual({ status: 502, code: 'upstream_tls_failed' });
+    path.route(routeTo(`https://localhost:${vendor.port}`, { destination: { caPem: ca.caPem } }));
+    expect((await ask(byBaseUrl)).status).toBe(200);
+  });
+
+  test('TLS 1.2 is enough', async () => {
+    const vendor = await vendorWith(await ca.issue(['localhost']), { maxVersion: 'TLSv1.2' });
+    path.route(routeTo(`https://localhost:${vendor.port}`, { destination: { caPem: ca.caPem } }));
+    expect((await ask(byBaseUrl)).status).toBe(200);
+  });
+
   test('TLS older than 1.2 is refused', async () => {
     const vendor = await vendorWith(await ca.issue(['localhost']), {
       minVersion: 'TLSv1',
@@ -90,6 +104,18 @@ describe('INV-8, THREATS 14: the secret goes out over verified TLS only', () => 
     expect(await ask(byBaseUrl)).toEqual({ status: 502, code: 'upstream_tls_failed' });
     expect(upstream.received.join('')).not.toContain(secretValue);
   });
+});
+
+test('a handshake that never ends is 504, and its connection is closed', async () => {
+  upstream = await startUpstream(() => undefined);
+  const impatient = await startDataPath({ upstream: { timeoutMs: 200 } });
+  try {
+    impatient.route(routeTo(`https://localhost:${upstream.port}`));
+    expect(await ask(byBaseUrl, impatient)).toEqual({ status: 504, code: 'upstream_timeout' });
+    await upstream.peers[0]?.closed();
+  } finally {
+    await impatient.close();
+  }
 });
 
 describe('THREATS 13: what is bound to https goes out over TLS or not at all', () => {

@@ -71,6 +71,20 @@ describe('INV-3 and INV-6: one write on a parent kills everything below it, what
     });
   }
 
+  test('a narrowed grant: once it is confirmed, what it does not allow any more is refused, and the rest goes on; widened, it goes again', async () => {
+    await lend('narrow');
+    const post = () => throughBaseUrl(stack.proxyPort, '/narrow/narrow', { method: 'POST' });
+    const stream = await openStream('narrow');
+    expect((await post()).status).toBe(200);
+    const add = ['grant', 'add', '--agent', 'dev', '--credential', 'narrow'];
+    await stack.ok([...add, '--method', 'GET', '--wait']);
+    const [refused, allowed] = [await post(), await throughBaseUrl(stack.proxyPort, '/narrow/narrow')];
+    expect([refused.status, refused.code, allowed.status]).toEqual([403, 'method_not_allowed', 200]);
+    expect(await stream.over).toEqual({ isClean: false });
+    await stack.ok([...add, '--method', 'GET', '--method', 'POST']);
+    expect((await eventually(post, ({ status }) => status !== 403)).status).toBe(200);
+  });
+
   test('a lease revoked by itself ends its stream; a new lease may follow, since the grant lives', async () => {
     await lend('lease-revoke');
     const stream = await openStream('lease-revoke');

@@ -14,8 +14,8 @@ export interface Crowds {
   end(): Promise<void>;
 }
 
-/** Slow enough for a broker that shares two cores with all of them. */
-const joinPerS = 250;
+/** Slow enough for a broker that shares two cores with all of them: with 10,000, those inside have to be served while the last ones come. */
+const joinPerS = 125;
 
 export function startCrowds(sidecars: number, processes: number): Crowds {
   const shares = Array.from({ length: Math.min(processes, sidecars) }, (_, n, all = Math.min(processes, sidecars)) =>

@@ -97,4 +97,28 @@ describe('INV-13: the audit trail names its first bad row', () => {
     expect(verdict.code).not.toBe(0);
     expect(JSON.parse(verdict.stdout)).toMatchObject({ intact: false, bad_seq: badSeq });
   });
+
+  test.each([
+    [
+      'cut off, and its end set back',
+      'DELETE FROM audit WHERE seq > 4',
+      'audit_seq = 4, audit_hash = (SELECT hash FROM audit WHERE seq = 4)',
+    ],
+    ['taken out altogether', 'DELETE FROM audit', 'audit_seq = 0, audit_hash = zeroblob(32)'],
+    ['taken out with its signature', 'DELETE FROM audit', "audit_seq = 0, audit_hash = zeroblob(32), audit_mac = x''"],
+  ])('a trail that was %s is not made whole by what the broker records next, and revoking still works', async (_, cut, end) => {
+    await tamper((database) => database.exec(`${cut}; UPDATE tenants SET ${end}`));
+    for (const verb of ['suspend', 'resume']) await stack.ok(['credential', verb, 'one']);
+    const verdict = await stack.cli(['audit', 'verify', '--json']);
+    expect([verdict.code, JSON.parse(verdict.stdout).intact]).toEqual([1, false]);
+  });
+
+  test('no record, no lease: nothing is lent on a trail that was changed', async () => {
+    await tamper((database) => database.exec('UPDATE tenants SET audit_seq = audit_seq - 1'));
+    const refused = await eventually(
+      () => throughBaseUrl(stack.proxyPort, '/one/x'),
+      ({ code }) => code !== 'out_of_step',
+    );
+    expect([refused.status, refused.code]).toEqual([503, 'store_unavailable']);
+  });
 });

@@ -9,6 +9,8 @@ import type { AdministrationDeps } from './administration.ts';
 import { change, notFound, refOf } from './reach.ts';
 
 const maxTtlMs = 3_600_000;
+/** What the wire to the sidecars holds: uint32. */
+const maxRatePerMinute = 4_294_967_295;
 
 export function administerGrants(deps: AdministrationDeps): Pick<AdminUseCases, 'putGrant' | 'listGrants' | 'revokeGrant'> {
   const { store, randomBytes } = deps;
@@ -90,14 +92,17 @@ function audited(
   };
 }
 
-function checkDraft({ ttlMs, limits: { methods, pathPrefixes, ratePerMinute } }: GrantDraft): void {
+function checkDraft({ ttlMs, notAfter, limits: { methods, pathPrefixes, ratePerMinute } }: GrantDraft): void {
   const problems = [
-    ...(ttlMs >= 1_000 && ttlMs <= maxTtlMs ? [] : ['the TTL of a grant is from 1s to 1h.']),
+    ...(Number.isInteger(ttlMs) && ttlMs >= 1_000 && ttlMs <= maxTtlMs
+      ? []
+      : ['the TTL of a grant is from 1s to 1h, in whole milliseconds.']),
+    ...(notAfter === undefined || Number.isSafeInteger(notAfter) ? [] : ['the end of a grant is no time.']),
     ...methods.filter((method) => !isMethod(method)).map((method) => `"${method}" is no HTTP method.`),
     ...pathPrefixes.filter((prefix) => !isPathPrefix(prefix)).map((prefix) => `"${prefix}" is no path prefix.`),
-    ...(ratePerMinute === undefined || (Number.isInteger(ratePerMinute) && ratePerMinute >= 1)
+    ...(ratePerMinute === undefined || (Number.isInteger(ratePerMinute) && ratePerMinute >= 1 && ratePerMinute <= maxRatePerMinute)
       ? []
-      : ['the rate is a whole number of requests a minute, from 1.']),
+      : [`the rate is a whole number of requests a minute, from 1 to ${maxRatePerMinute}.`]),
   ];
   if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
 }

@@ -180,6 +180,14 @@ describe('bad input', () => {
         ),
     ],
     ['no destination', () => rig.admin.addCredential(rig.root, 'one', draft('new', { destinations: [] }), bytes('sk-first-000'))],
+    ['a TTL of half a millisecond more', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { ttlMs: 400_000.5 }))],
+    ['a longest TTL like that', () => rig.admin.addCredential(rig.root, 'one', draft('new', { maxTtlMs: 1_500.5 }), bytes('sk-first-000'))],
+    ['an end that is no time', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { notAfter: Number.NaN }))],
+    [
+      'a rate that the wire does not hold',
+      () =>
+        rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { limits: { methods: [], pathPrefixes: [], ratePerMinute: 5e9 } })),
+    ],
     ['a TTL over an hour', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { ttlMs: 3_600_001 }))],
     ['a grant that would have run out', () => rig.admin.putGrant(rig.root, 'one', grantDraft('agent', 'api', { notAfter: 1 }))],
     [

@@ -17,8 +17,8 @@ export function checkCredentialDraft(draft: CredentialDraft, value: Uint8Array):
   if (!credentialTypes.includes(type))
     throw new AppError('invalid_argument', `"${type}" is no credential type: use ${credentialTypes.join(', ')}.`);
   if (destinations.length === 0) throw new AppError('invalid_argument', 'A credential needs at least one destination.');
-  if (!(draft.maxTtlMs >= 1_000 && draft.maxTtlMs <= maxTtlMs))
-    throw new AppError('invalid_argument', 'The longest TTL of a credential is from 1s to 1h.');
+  if (!(Number.isInteger(draft.maxTtlMs) && draft.maxTtlMs >= 1_000 && draft.maxTtlMs <= maxTtlMs))
+    throw new AppError('invalid_argument', 'The longest TTL of a credential is from 1s to 1h, in whole milliseconds.');
   checkValue(value);
   mustNotShow(draft, value);
 }

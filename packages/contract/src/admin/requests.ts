@@ -6,6 +6,14 @@ import { credentialTypeSchema } from './resources.ts';
 
 const name = v.string('must be text');
 const strings = v.optional(v.array(v.string()), []);
+const whole = v.pipe(v.number('must be a number'), v.safeInteger('must be a whole number'));
+const timeForm = 'must be an RFC 3339 time such as 2030-01-31T12:00:00Z';
+/** ISO 8601 has more forms than a Date can be made of. */
+const time = v.pipe(
+  v.string(timeForm),
+  v.isoTimestamp(timeForm),
+  v.check((text) => !Number.isNaN(Date.parse(text)), timeForm),
+);
 /** Base64 (RFC 4648 section 4): the one place where a value travels, towards the broker. */
 const value = v.pipe(v.string('must be text'), v.base64('must be base64'));
 
@@ -40,7 +48,7 @@ export const addCredentialRequest = v.strictObject({
   placeholder: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(512))), null),
   environment: v.optional(v.array(v.strictObject({ name: v.string(), value: v.string() })), []),
   service: v.optional(v.nullable(v.string()), null),
-  max_ttl_ms: v.optional(v.number(), 3_600_000),
+  max_ttl_ms: v.optional(whole, 3_600_000),
   value,
 });
 export type AddCredentialRequest = v.InferInput<typeof addCredentialRequest>;
@@ -51,12 +59,12 @@ export type RotateCredentialRequest = v.InferInput<typeof rotateCredentialReques
 export const putGrantRequest = v.strictObject({
   agent: name,
   credential: name,
-  ttl_ms: v.optional(v.number(), 300_000),
+  ttl_ms: v.optional(whole, 300_000),
   /** RFC 3339. */
-  not_after: v.optional(v.nullable(v.pipe(v.string(), v.isoTimestamp('must be an RFC 3339 time such as 2030-01-31T12:00:00Z'))), null),
+  not_after: v.optional(v.nullable(time), null),
   methods: strings,
   path_prefixes: strings,
-  rate_per_minute: v.optional(v.nullable(v.number()), null),
+  rate_per_minute: v.optional(v.nullable(whole), null),
 });
 export type PutGrantRequest = v.InferInput<typeof putGrantRequest>;
 

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { AppError } from '@leasehold/core';
 import { chainHash } from '../../domain/audit-chain.ts';
-import type { NewAuditEvent } from '../../domain/audit-event.ts';
+import type { AuditAction, NewAuditEvent } from '../../domain/audit-event.ts';
 import { type Query, statement } from './query.ts';
 import { bytes, integer } from './rows.ts';
 
@@ -10,7 +10,12 @@ export type AuditMac = (tenantId: string, seq: number, hash: Uint8Array) => Uint
 interface ChainEnd {
   readonly seq: number;
   readonly hash: Uint8Array;
+  /** Its signature was ours when it was read. */
+  readonly isSigned: boolean;
 }
+
+/** What must not be done without a record that can be relied on: no record, no lease. Whatever takes away is done, and recorded, in any case. */
+const lending: ReadonlySet<AuditAction> = new Set<AuditAction>(['lease.issued', 'lease.renewed']);
 
 const sha256 = (input: Uint8Array): Uint8Array => createHash('sha256').update(input).digest();
 
@@ -24,21 +29,28 @@ export interface AuditChains {
   sign(): Query<void>;
 }
 
-/** INV-13: one for each transaction. */
+/**
+ * INV-13: one for each transaction. A trail whose end was changed from outside is never signed again, so that `audit verify` goes on to say so: it
+ * grows, and lends nothing.
+ */
 export function createAuditChains(mac: AuditMac): AuditChains {
   const ends = new Map<string, ChainEnd>();
   /** Where each append found its chain, so that one of them can be taken back. */
   const before: { readonly tenantId: string; readonly end: ChainEnd }[] = [];
 
   function* readEnd(tenantId: string): Query<ChainEnd> {
-    const [row] = yield statement('SELECT audit_seq, audit_hash FROM tenants WHERE id = ?', tenantId);
+    const [row] = yield statement('SELECT audit_seq, audit_hash, audit_mac FROM tenants WHERE id = ?', tenantId);
     if (row === undefined) throw new AppError('internal', 'An audit row names a tenant that is not there.');
-    return { seq: integer(row, 'audit_seq'), hash: bytes(row, 'audit_hash') };
+    const [seq, hash, found] = [integer(row, 'audit_seq'), bytes(row, 'audit_hash'), bytes(row, 'audit_mac')];
+    // Before its first row a trail has no signature. That one says so later does not help: a whole trail begins with the making of its tenant.
+    const isNew = seq === 0 && found.length === 0;
+    return { seq, hash, isSigned: isNew || equalBytes(found, mac(tenantId, seq, hash)) };
   }
 
   return {
     *append(tenantId, event, at) {
       const end = ends.get(tenantId) ?? (yield* readEnd(tenantId));
+      if (!end.isSigned && lending.has(event.action)) throw untrustworthy();
       const seq = end.seq + 1;
       const hash = chainHash(sha256, end.hash, { tenantId, seq, at, event });
       yield statement(
@@ -50,23 +62,32 @@ export function createAuditChains(mac: AuditMac): AuditChains {
         hash,
       );
       before.push({ tenantId, end });
-      ends.set(tenantId, { seq, hash });
+      ends.set(tenantId, { seq, hash, isSigned: end.isSigned });
     },
     mark: () => before.length,
     rewind(mark) {
       for (const { tenantId, end } of before.splice(mark).toReversed()) ends.set(tenantId, end);
     },
     *sign() {
-      for (const [tenantId, { seq, hash }] of ends) {
+      for (const [tenantId, { seq, hash, isSigned }] of ends) {
+        const signature = isSigned ? mac(tenantId, seq, hash) : noSignature;
         // A tenant that a savepoint took back again has no row to sign.
-        yield statement(
-          'UPDATE tenants SET audit_seq = ?, audit_hash = ?, audit_mac = ? WHERE id = ?',
-          seq,
-          hash,
-          mac(tenantId, seq, hash),
-          tenantId,
-        );
+        yield statement('UPDATE tenants SET audit_seq = ?, audit_hash = ?, audit_mac = ? WHERE id = ?', seq, hash, signature, tenantId);
       }
     },
   };
+}
+
+/** Of a length that no signature has, and not that of a new trail. */
+const noSignature = new Uint8Array(1);
+
+function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+function untrustworthy(): AppError {
+  return new AppError(
+    'store_unavailable',
+    'The audit trail of this tenant was changed from outside the broker, so nothing is lent on it. An operator finds the row with: leasehold audit verify',
+  );
 }

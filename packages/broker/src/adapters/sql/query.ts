@@ -1,3 +1,4 @@
+import { AppError } from '@leasehold/core';
 import type { Row } from './rows.ts';
 
 export type SqlValue = string | number | Uint8Array | null;
@@ -17,7 +18,10 @@ export type Query<T> = Generator<Statement, T, readonly Row[]>;
 /** Runs a query that only reads, on rows as they are when it is called or later. Failures are AppErrors. */
 export type RunQuery = <T>(query: Query<T>) => Promise<T>;
 
+/** Every number of the schema is a whole one. Another would be stored, NaN as NULL, and could not be read again. */
 export function statement(sql: string, ...values: readonly SqlValue[]): Statement {
+  if (values.some((value) => typeof value === 'number' && !Number.isSafeInteger(value)))
+    throw new AppError('internal', 'A number that no column holds was about to be stored. Nothing was changed.');
   return { sql, values };
 }
 

@@ -4,6 +4,7 @@ import { addService, LeaseService, SessionService, type UnaryObserver } from '@l
 import { listening } from '@leasehold/runtime';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { WatchHub } from '../../ports/watch-stream.ts';
+import { createCallGate } from './call-gate.ts';
 import { createConnections } from './connections.ts';
 import { createHandshakeQueue } from './handshake-queue.ts';
 import { createLeaseService } from './lease-service.ts';
@@ -31,6 +32,8 @@ export interface GrpcLimits {
   readonly maxQueuedBytes: number;
   /** TLS handshakes under way at once; a crowd that reconnects waits for its turn. */
   readonly maxHandshakes: number;
+  /** How long the body of a request may take to arrive, ms. */
+  readonly receiveMs: number;
   /** How long what was ended may take to leave by itself, ms. */
   readonly lingerMs: number;
 }
@@ -51,6 +54,7 @@ const defaults: GrpcLimits = {
   maxQueuedMessages: 8_192,
   maxQueuedBytes: 2_097_152,
   maxHandshakes: 32,
+  receiveMs: 10_000,
   lingerMs: 1_000,
 };
 
@@ -58,7 +62,9 @@ const defaults: GrpcLimits = {
 export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSignal): Promise<GrpcServer> {
   const { lending, hub, tls, host, port, onCall = () => {} } = options;
   const limits = { ...defaults, ...options.limits };
+  const gate = createCallGate({ lending, receiveMs: limits.receiveMs, onCall });
   const server = new Server({
+    interceptors: [gate.interceptor],
     'grpc.max_receive_message_length': limits.maxRequestBytes,
     'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
     // Finds peers that are gone without a word.
@@ -79,8 +85,8 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
   const connections = createConnections({ max: limits.maxConnections, onAdmitted: (socket) => handshakes.admit(socket) });
   addService(server, SessionService, createSessionService(lending, onCall));
   addService(server, LeaseService, {
-    ...createLeaseService(lending, onCall),
-    watch: createWatchService({ lending, hub, ...limits, connections }),
+    ...createLeaseService(lending, gate.callerOf, onCall),
+    watch: createWatchService({ callerOf: gate.callerOf, hub, ...limits, connections }),
   });
 
   const listener = createServer({ noDelay: true }, (socket) => {

@@ -7,15 +7,19 @@ import {
   unary,
 } from '@leasehold/contract/grpc';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
-import { bearerOf, parseId, parseIds, parseUseBatch } from './requests.ts';
+import type { CallGate } from './call-gate.ts';
+import { parseId, parseIds, parseUseBatch } from './requests.ts';
 
 type LeaseHandlers = ServiceHandlers<typeof LeaseService.method>;
 
-export function createLeaseService(lending: LendingUseCases, onCall: UnaryObserver): Omit<LeaseHandlers, 'watch'> {
-  const callerOf = ({ metadata }: Pick<Parameters<LeaseHandlers['renew']>[0], 'metadata'>) => lending.verifySession(bearerOf(metadata));
+export function createLeaseService(
+  lending: LendingUseCases,
+  callerOf: CallGate['callerOf'],
+  onCall: UnaryObserver,
+): Omit<LeaseHandlers, 'watch'> {
   return {
     acquire: unary(async (request, call) => {
-      const caller = callerOf(call);
+      const caller = callerOf(call.metadata);
       const ask = { credentialId: parseId('credential_id', request.credentialId), ttlMs: fromUint64(request.ttlMs, 'ttl_ms') };
       const lease = await lending.issueLease(caller, ask);
       try {
@@ -25,17 +29,17 @@ export function createLeaseService(lending: LendingUseCases, onCall: UnaryObserv
       }
     }, onCall),
     renew: unary(async (request, call) => {
-      const caller = callerOf(call);
+      const caller = callerOf(call.metadata);
       const ask = { leaseId: parseId('lease_id', request.leaseId), ttlMs: fromUint64(request.ttlMs, 'ttl_ms') };
       const { ttlMs, issuedAtSeq, ...lease } = await lending.renewLease(caller, ask);
       return { ...lease, ttlMs: BigInt(ttlMs), issuedAtSeq: BigInt(issuedAtSeq) };
     }, onCall),
     release: unary(async ({ leaseIds }, call) => {
-      const caller = callerOf(call);
+      const caller = callerOf(call.metadata);
       return { released: await lending.releaseLeases(caller, parseIds('lease_ids', leaseIds)) };
     }, onCall),
     reportUse: unary(async (request, call) => {
-      const caller = callerOf(call);
+      const caller = callerOf(call.metadata);
       await lending.recordUse(caller, parseUseBatch(request));
       return {};
     }, onCall),

@@ -1,14 +1,14 @@
 import { fromUint64, type WatchRequest } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
-import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { Watcher, WatchHub } from '../../ports/watch-stream.ts';
+import type { CallGate } from './call-gate.ts';
 import type { Connections } from './connections.ts';
-import { bearerOf, parseStart } from './requests.ts';
+import { parseStart } from './requests.ts';
 import { createWatchSink, type WatchServerStream } from './watch-sink.ts';
 import { createWatchEncoder } from './watch-wire.ts';
 
 export interface WatchServiceOptions {
-  readonly lending: Pick<LendingUseCases, 'verifySession'>;
+  readonly callerOf: CallGate['callerOf'];
   readonly hub: WatchHub;
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
@@ -22,7 +22,7 @@ const startWithinMs = 10_000;
 
 /** `LeaseService.Watch`: checks the protocol of the sidecar's side; what is said to it is the hub's. */
 export function createWatchService({
-  lending,
+  callerOf,
   hub,
   maxQueuedMessages,
   maxQueuedBytes,
@@ -58,7 +58,7 @@ export function createWatchService({
       switch (message.case) {
         case 'start': {
           if (watcher !== undefined) throw new AppError('invalid_argument', 'Send `start` once.');
-          const caller = lending.verifySession(bearerOf(stream.metadata));
+          const caller = callerOf(stream.metadata);
           clearTimeout(timer);
           connections.keep(peer, gone.signal);
           watcher = hub.attach(caller, parseStart(message.value), sink, gone.signal);

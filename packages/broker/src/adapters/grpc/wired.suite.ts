@@ -21,6 +21,8 @@ export interface Wired {
   /** Use case and arguments, in order. */
   readonly asked: unknown[][];
   readonly observed: string[];
+  /** Session tokens that were checked. */
+  verified: number;
   readonly attached: Attached[];
   lease: IssuedLease;
   refusal: AppError | undefined;
@@ -72,6 +74,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
       agentName: 'bot',
     })),
     verifySession(token) {
+      wired.verified += 1;
       if (token !== 's1') throw new AppError('identity_invalid', 'Open a new session.');
       return caller;
     },
@@ -110,6 +113,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
     certPem,
     asked,
     observed,
+    verified: 0,
     attached,
     lease: {
       leaseId: 'l1',

@@ -134,7 +134,14 @@ export function createWatchRevocations({
 
   return {
     attach(caller, begin, sink, streamEnded) {
-      const subscriber = createSubscriber({ caller, start: begin, sink, connectedAt: clock.now(), onEnd: () => leave(subscriber) });
+      const subscriber = createSubscriber({
+        caller,
+        start: begin,
+        sink,
+        connectedAt: clock.now(),
+        onEnd: () => leave(subscriber),
+        onFault,
+      });
       const isAgentFull = roster.countOfAgent(caller.agentId) >= maxStreamsPerAgent;
       if (ended.aborted || streamEnded.aborted || isAgentFull || roster.size >= maxStreams) {
         const what = isAgentFull ? 'This agent has as many sidecars as it may have here' : 'This broker serves as many sidecars as it can';

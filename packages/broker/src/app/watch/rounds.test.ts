@@ -1,6 +1,6 @@
 import { AppError } from '@leasehold/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createStage, type Stage, told } from './stage.suite.ts';
+import { createStage, createTestSink, type Stage, told } from './stage.suite.ts';
 
 let stage: Stage;
 
@@ -111,4 +111,22 @@ test('a lost wake-up costs one polling interval', async () => {
   stage.log.commit();
   await vi.advanceTimersByTimeAsync(1_000);
   expect(told(one.sink)).toBe('hello@0/0 routes:1 revoked:1');
+});
+
+test('what can not be said to one stream ends that one, is reported, and the others are served', async () => {
+  const broken = createTestSink();
+  const thrown = new Error('no uint32');
+  broken.send = ({ kind }) => {
+    if (kind === 'routes') throw thrown;
+    return true;
+  };
+  const [first, other] = [stage.join({}, undefined, broken), stage.join()];
+  await settle();
+  other.ping(1);
+  await settle();
+  expect([first.sink.how, stage.faults, told(other.sink)]).toEqual([
+    { kind: 'error', error: expect.objectContaining({ code: 'internal' }) },
+    [thrown],
+    'hello@0/0 routes:1 pong:1@0',
+  ]);
 });

@@ -40,6 +40,7 @@ export function createSubscriber({
   sink,
   connectedAt,
   onEnd,
+  onFault,
 }: {
   readonly caller: SessionClaims;
   readonly start: LogHead | undefined;
@@ -47,6 +48,7 @@ export function createSubscriber({
   readonly connectedAt: Instant;
   /** Called once, when this side ends the stream. */
   readonly onEnd: () => void;
+  readonly onFault: (thrown: unknown) => void;
 }): Subscriber {
   let isOpen = true;
   let sentSeq: number | undefined;
@@ -63,12 +65,18 @@ export function createSubscriber({
     sink.end(how);
     onEnd();
   };
-  // A slow reader is cut off, never waited for.
+  // A slow reader is cut off, never waited for; and what can't be said to one ends that one, not the round that serves them all.
   const send = (message: WatchMessage): boolean => {
     if (!isOpen) return false;
-    const isQueued = sink.send(message);
-    if (!isQueued) end({ kind: 'reset', why: 'queue overflow' });
-    return isQueued;
+    try {
+      const isQueued = sink.send(message);
+      if (!isQueued) end({ kind: 'reset', why: 'queue overflow' });
+      return isQueued;
+    } catch (thrown) {
+      onFault(thrown);
+      fail('internal', `The broker could not put ${message.kind} into words. Its log says why.`);
+      return false;
+    }
   };
   const fail = (code: 'invalid_argument' | 'internal', message: string) => end({ kind: 'error', error: new AppError(code, message) });
 

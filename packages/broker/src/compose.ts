@@ -22,6 +22,7 @@ import { createLending } from './app/lending.ts';
 import { sweepExpired } from './app/sweep-expired.ts';
 import { createWatchRevocations } from './app/watch-revocations.ts';
 import type { KeyService } from './ports/key-service.ts';
+import { createReadiness } from './readiness.ts';
 import type { BrokerSettings } from './settings.ts';
 import { loadBrokerKey } from './vault/broker-keys.ts';
 import { createVault } from './vault/envelope.ts';
@@ -121,14 +122,7 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
     },
     ended,
   );
-  const ready = async () => {
-    try {
-      await store.check();
-      return { ready: true };
-    } catch (thrown) {
-      return { ready: false, why: AppError.from(thrown).message };
-    }
-  };
+  const ready = createReadiness({ check: () => store.check(), clock: systemClock });
   const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready }, ended);
 
   const sweeping = setInterval(() => {

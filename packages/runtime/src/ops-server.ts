@@ -19,6 +19,11 @@ export interface OpsServerOptions {
   readonly pages?: Readonly<Record<string, OpsPage>>;
 }
 
+/** Node looks for connections that are over their time every 30 s, unless told otherwise. */
+const limits = { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 };
+/** Probes and scrapers are few; file descriptors are for those who have work to do. */
+const maxConnections = 1_000;
+
 /**
  * Plain HTTP for probes and scrapers: `/livez` (the event loop turns), `/readyz` (work can be done), `/metrics` (Prometheus text), and
  * the program's own pages (JSON; under an address or as localhost). Nothing here is secret and nothing changes state: an agent may call it (THREATS 29). Closes when `ended` aborts.
@@ -29,7 +34,7 @@ export async function startOpsServer(
 ): Promise<AddressInfo> {
   const pageAt = new Map(Object.entries(pages));
   const paths = ['/livez', '/readyz', '/metrics', ...pageAt.keys()];
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, async (request, response) => {
+  const server = createServer(limits, async (request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
       response.end(request.method === 'HEAD' ? undefined : body);
@@ -48,6 +53,7 @@ export async function startOpsServer(
       return answer(500, 'failed\n');
     }
   });
+  server.maxConnections = maxConnections;
   return listening(server, { host, port, what: 'metrics' }, ended);
 }
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request } from 'node:https';
+import { connect as connectTcp } from 'node:net';
 import { connect } from 'node:tls';
 import { type AdminClient, createAdminClient } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
@@ -7,7 +9,7 @@ import { type BrokerRig, bytes, createRig, draft } from '../../app/broker-rig.su
 import type { AdminUseCases, ConfirmationProgress } from '../../ports/use-cases.ts';
 import { issueServer, makeCa } from '../tls/issue.ts';
 import type { AdminRequestRecord } from './admin-app.ts';
-import { startAdminServer } from './admin-server.ts';
+import { type AdminLimits, startAdminServer } from './admin-server.ts';
 
 let tls: { readonly caPem: string; readonly certPem: string; readonly keyPem: string };
 let rig: BrokerRig;
@@ -36,12 +38,17 @@ afterEach(async () => {
 });
 
 /** The server over real TLS, and a client of it. */
-async function serve(over: Partial<AdminUseCases> = {}): Promise<{ readonly port: number; readonly url: string }> {
+async function serve(
+  over: Partial<AdminUseCases> = {},
+  limits: Partial<AdminLimits> = {},
+  host = 'localhost',
+): Promise<{ readonly port: number; readonly url: string }> {
   end = new AbortController();
   const options = {
     admin: { ...rig.admin, ...over },
     tls,
-    host: 'localhost',
+    limits,
+    host,
     port: 0,
     onRequest: (record: AdminRequestRecord) => log.push(record),
   };
@@ -65,6 +72,15 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('server and client over TLS', () => {
+  test('who floods the port with connections locks no operator out, and one that says nothing is closed', async () => {
+    const { port } = await serve({}, { maxConnections: 8, maxHandshakes: 1, handshakeTimeoutMs: 500 }, '127.0.0.1');
+    const flood = Array.from({ length: 30 }, () => connectTcp({ host: '127.0.0.1', port, localAddress: '127.0.0.2' }));
+    for (const socket of flood) socket.on('error', () => {});
+    await Promise.all(flood.map((socket) => once(socket, 'connect')));
+    expect((await client.listAgents('one')).items).toEqual([]);
+    await Promise.all(flood.map((socket) => socket.destroyed || once(socket.resume(), 'close')));
+  });
+
   test('what the client is given is what the use cases say', async () => {
     await serve();
     const { agent, token: agentToken } = await client.addAgent('one', 'dev');

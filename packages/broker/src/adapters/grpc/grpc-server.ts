@@ -4,9 +4,9 @@ import { addService, LeaseService, SessionService, type UnaryObserver } from '@l
 import { listening } from '@leasehold/runtime';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { WatchHub } from '../../ports/watch-stream.ts';
+import { createConnections } from '../tls/connections.ts';
+import { createHandshakeQueue } from '../tls/handshake-queue.ts';
 import { createCallGate } from './call-gate.ts';
-import { createConnections } from './connections.ts';
-import { createHandshakeQueue } from './handshake-queue.ts';
 import { createLeaseService } from './lease-service.ts';
 import { createSessionService } from './session-service.ts';
 import { createWatchService } from './watch-service.ts';
@@ -77,6 +77,7 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const handshakes = createHandshakeQueue({
     tls,
+    protocol: 'h2',
     atOnce: limits.maxHandshakes,
     patienceMs: handshakePatienceMs,
     timeoutMs: handshakeTimeoutMs,

@@ -1,8 +1,8 @@
 import { fromUint64, type WatchRequest } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import type { Watcher, WatchHub } from '../../ports/watch-stream.ts';
+import type { Connections } from '../tls/connections.ts';
 import type { CallGate } from './call-gate.ts';
-import type { Connections } from './connections.ts';
 import { parseStart } from './requests.ts';
 import { createWatchSink, type WatchServerStream } from './watch-sink.ts';
 import { createWatchEncoder } from './watch-wire.ts';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
-import { peerOf } from './connections.ts';
+import { networkOf, peerOf } from './connections.ts';
 
 /** Lets connections in through TLS, a few at a time. */
 export interface HandshakeQueue {
@@ -9,6 +9,8 @@ export interface HandshakeQueue {
 
 export interface HandshakeQueueOptions {
   readonly tls: { readonly certPem: string; readonly keyPem: string };
+  /** The one protocol that is spoken here, by its ALPN name. */
+  readonly protocol: 'h2' | 'http/1.1';
   /** Handshakes under way at once. Each costs a millisecond or two: a crowd that reconnects must not hold the event loop against those inside. */
   readonly atOnce: number;
   /** After this the next one begins, whatever becomes of this one: who dawdles holds up nobody. */
@@ -22,14 +24,14 @@ export interface HandshakeQueueOptions {
  * Those who wait are bounded by the connections that the listener takes. Addresses take turns, and those of one address come in the order in which
  * they came: who floods waits behind itself.
  */
-export function createHandshakeQueue({ tls, atOnce, patienceMs, timeoutMs, onSecure }: HandshakeQueueOptions): HandshakeQueue {
-  /** By address, the one whose turn it is first. */
+export function createHandshakeQueue({ tls, protocol, atOnce, patienceMs, timeoutMs, onSecure }: HandshakeQueueOptions): HandshakeQueue {
+  /** By network, the one whose turn it is first. */
   const waiting = new Map<string, Set<Socket>>();
   /** By peer: what makes room for the next. */
   const underWay = new Map<string, () => void>();
   // Never listens: it is handed connections one by one.
   const server = createServer(
-    { cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2', ALPNProtocols: ['h2'], handshakeTimeout: timeoutMs },
+    { cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2', ALPNProtocols: [protocol], handshakeTimeout: timeoutMs },
     (secure) => {
       underWay.get(peerOf(secure))?.();
       secure.on('error', () => secure.destroy());
@@ -67,7 +69,7 @@ export function createHandshakeQueue({ tls, atOnce, patienceMs, timeoutMs, onSec
 
   return {
     admit(socket) {
-      const address = `${socket.remoteAddress}`;
+      const address = networkOf(socket.remoteAddress);
       const sockets = waiting.get(address) ?? new Set();
       waiting.set(address, sockets.add(socket));
       socket.once('close', () => sockets.delete(socket));

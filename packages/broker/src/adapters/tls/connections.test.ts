@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { beforeEach, expect, it } from 'vitest';
-import { type Connections, createConnections } from './connections.ts';
+import { type Connections, createConnections, networkOf } from './connections.ts';
 
 class FakeSocket extends EventEmitter {
   static ports = 0;
@@ -91,4 +91,17 @@ it('one that closed while it was kept is forgotten', async () => {
   over.abort();
   for (const n of [1, 2, 3, 4]) expect(dial(`10.0.0.${n}`).isOpen).toBe(true);
   expect(dial('10.0.0.9').isOpen).toBe(false);
+});
+
+it.each([
+  ['10.0.0.1', '10.0.0.1'],
+  ['::ffff:10.0.0.1', '10.0.0.1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+  ['2001:db8:1:2::6', '2001:db8:1:2'],
+  ['2001:db8::6', '2001:db8:0:0'],
+  ['::1', '0:0:0:0'],
+  ['fe80::1%eth0', 'fe80:0:0:0'],
+  [undefined, ''],
+])('%s counts as one of the network %s', (address, network) => {
+  expect(networkOf(address)).toBe(network);
 });

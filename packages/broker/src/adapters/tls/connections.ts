@@ -22,6 +22,7 @@ export interface ConnectionsOptions {
 interface Connection {
   readonly socket: Socket;
   readonly peer: string;
+  /** The network that it came from. */
   readonly address: string;
   /** Streams for which it is kept. */
   keeps: number;
@@ -62,7 +63,7 @@ export function createConnections({ max, onAdmitted }: ConnectionsOptions): Conn
 
   return {
     admit(socket) {
-      const connection = { socket, peer: peerOf(socket), address: `${socket.remoteAddress}`, keeps: 0 };
+      const connection = { socket, peer: peerOf(socket), address: networkOf(socket.remoteAddress), keeps: 0 };
       if (byPeer.size >= max) {
         const other = givingWayTo(connection.address);
         if (other === undefined) {
@@ -94,6 +95,15 @@ export function createConnections({ max, onAdmitted }: ConnectionsOptions): Conn
       for (const { socket } of byPeer.values()) socket.destroy();
     },
   };
+}
+
+/** Who has one IPv6 address has the 2^64 of its network (RFC 4291 section 2.5.4); an IPv4 address is one, however it is written. */
+export function networkOf(address = ''): string {
+  const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (v4 !== undefined || !address.includes(':')) return v4 ?? address;
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const groups = [...head, ...Array(Math.max(0, 8 - head.length - tail.length)).fill('0'), ...tail];
+  return groups.slice(0, 4).join(':');
 }
 
 /** As gRPC names it. */

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { testCertificate } from '../grpc/wired.suite.ts';
 import { createHandshakeQueue, type HandshakeQueueOptions } from './handshake-queue.ts';
-import { testCertificate } from './wired.suite.ts';
 
 let tls: HandshakeQueueOptions['tls'];
 beforeAll(async () => {
@@ -24,6 +24,7 @@ async function listen(changes: Partial<HandshakeQueueOptions>) {
   const secure: TLSSocket[] = [];
   const queue = createHandshakeQueue({
     tls,
+    protocol: 'h2',
     atOnce: 2,
     patienceMs: 60_000,
     timeoutMs: 60_000,

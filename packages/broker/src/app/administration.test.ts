@@ -240,6 +240,16 @@ describe('INV-13: the trail verifies, and names what was done to it', () => {
     expect((await Array.fromAsync(rig.admin.verifyAudit(rig.root, 'one'))).at(-1)).toEqual({ done: true, intact: true, rows: 4 });
   });
 
+  test('THREATS 34: one walk a tenant at a time, and the next once it is over, or was left', async () => {
+    const walk = rig.admin.verifyAudit(rig.root, 'one')[Symbol.asyncIterator]();
+    await walk.next();
+    const again = () => Array.fromAsync(rig.admin.verifyAudit(rig.root, 'one'));
+    await expect(again()).rejects.toMatchObject({ code: 'overloaded' });
+    expect((await Array.fromAsync(rig.admin.verifyAudit(rig.root, 'two'))).at(-1)).toMatchObject({ intact: true });
+    await walk.return?.();
+    expect((await again()).at(-1)).toMatchObject({ intact: true });
+  });
+
   test('THREATS 34: a long trail does not keep others waiting while it is walked', async () => {
     for (let count = 0; count < 450; count += 1) await rig.admin.addAgent(rig.root, 'one', `agent-${count}`);
     let turns = 0;

@@ -12,7 +12,7 @@ import { administerLeases } from './administer-leases.ts';
 import { administerTenants, tenantIdOf } from './administer-tenants.ts';
 import { createKillSwitch } from './kill-switch.ts';
 import { mustReachAll } from './reach.ts';
-import { verifyAudit } from './verify-audit.ts';
+import { createAuditVerifier } from './verify-audit.ts';
 
 export interface AdministrationDeps {
   readonly store: Store;
@@ -31,6 +31,7 @@ export interface AdministrationDeps {
 /** What operators may ask for. */
 export function createAdministration(deps: AdministrationDeps): AdminUseCases {
   const { store, watchers } = deps;
+  const verify = createAuditVerifier({ ...deps, audit: store.audit });
   return {
     authenticateOperator: async (token) => {
       const operator = await store.directory.operatorByTokenHash(deps.hashToken(token));
@@ -50,7 +51,7 @@ export function createAdministration(deps: AdministrationDeps): AdminUseCases {
       return 'newest' in ask ? store.audit.newest(tenantId, ask.newest) : store.audit.rows(tenantId, ask.after, ask.limit);
     },
     verifyAudit: async function* (by, tenant) {
-      yield* verifyAudit({ ...deps, audit: store.audit }, await tenantIdOf(deps, by, tenant));
+      yield* verify(await tenantIdOf(deps, by, tenant));
     },
 
     status: async (by) => {

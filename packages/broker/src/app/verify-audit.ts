@@ -1,3 +1,4 @@
+import { AppError } from '@leasehold/core';
 import { chainHash, genesisHash, type Sha256 } from '../domain/audit-chain.ts';
 import type { AuditTrail } from '../ports/store.ts';
 import type { AuditVerification } from '../ports/use-cases.ts';
@@ -12,6 +13,24 @@ export interface VerifyAuditDeps {
 
 /** A few milliseconds of work: pings and revocations wait for no more than this. */
 const pageSize = 200;
+
+/** Walks under way at once. Each takes its share of the event loop for as long as its trail is long. */
+const maxWalks = 4;
+
+/** `verifyAudit` for whoever may ask: one walk a tenant at a time, and a few in all, so that nobody keeps the broker walking (THREATS 34). */
+export function createAuditVerifier(deps: VerifyAuditDeps): (tenantId: string) => AsyncIterable<AuditVerification> {
+  const walking = new Set<string>();
+  return async function* (tenantId) {
+    if (walking.has(tenantId) || walking.size >= maxWalks)
+      throw new AppError('overloaded', 'An audit trail is being verified already. Try again once that is done.', { retryAfterS: 5 });
+    walking.add(tenantId);
+    try {
+      yield* verifyAudit(deps, tenantId);
+    } finally {
+      walking.delete(tenantId);
+    }
+  };
+}
 
 /** Walks a tenant's chain from its first row to its signed head, and names the first bad row (INV-13). */
 export async function* verifyAudit(

@@ -54,6 +54,17 @@ describe('the way of an operator', () => {
     expect(await json('audit verify')).toEqual([{ intact: true, rows: expect.any(Number) }]);
   });
 
+  test('an operator of one tenant is made, listed, and deleted', async () => {
+    const [made] = await json('operator add helper');
+    expect(Object.keys(made ?? {})).toEqual(['id', 'name', 'tenant_id', 'created_at', 'token']);
+    const { token: _, ...shown } = made ?? {};
+    expect(await json('operator list')).toContainEqual(shown);
+    expect((await leasehold('operator list')).stdout).toContain(String(made?.id));
+    expect((await leasehold('operator delete helper')).code).toBe(2);
+    expect(await json('operator delete helper --yes')).toEqual([shown]);
+    expect(await leasehold('operator delete helper --yes')).toMatchObject({ code: 4, stderr: expect.stringContaining('operator list') });
+  });
+
   test('a tenant is told to let its agents discover names, and a credential is replaced where its placeholder stands', async () => {
     expect(await json('tenant set one --discover-names on')).toMatchObject([{ name: 'one', agents_discover_names: true }]);
     expect((await leasehold('tenant list')).stdout).toContain('discoverable');

@@ -9,6 +9,7 @@ import { addExplainCommand } from './commands/explain.ts';
 import { addGrantCommands } from './commands/grant.ts';
 import { addKillCommands } from './commands/kill.ts';
 import { addLeaseCommands } from './commands/lease.ts';
+import { addOperatorCommands } from './commands/operator.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addStatusCommands } from './commands/status.ts';
@@ -29,6 +30,7 @@ export function createProgram(): Command {
   addGrantCommands(program);
   addAgentCommands(program);
   addTenantCommands(program);
+  addOperatorCommands(program);
   addLeaseCommands(program);
   addKillCommands(program);
   addAuditCommands(program);

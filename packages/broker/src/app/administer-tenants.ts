@@ -16,8 +16,8 @@ export function mustBeName(name: string): void {
 
 export function administerTenants(
   deps: AdministrationDeps,
-): Pick<AdminUseCases, 'addTenant' | 'listTenants' | 'setTenantStatus' | 'setTenant' | 'addOperator'> {
-  const { store, randomBytes, mintToken } = deps;
+): Pick<AdminUseCases, 'addTenant' | 'listTenants' | 'setTenantStatus' | 'setTenant'> {
+  const { store, randomBytes } = deps;
   return {
     addTenant: async (by, name) => {
       mustReachAll(by);
@@ -71,22 +71,6 @@ export function administerTenants(
         };
       });
       return result;
-    },
-
-    addOperator: async (by, tenantName, name) => {
-      mustReachAll(by);
-      mustBeName(name);
-      const { token, hash } = mintToken('operator');
-      const { result: operator } = await change(deps, by, tenantName, {}, ({ tenant }, now) => {
-        const row: Operator = { id: makeId('operator', randomBytes(16)), name, tenantId: tenant.id, tokenHash: hash, createdAt: now };
-        return {
-          changes: [{ put: 'operator', row }],
-          revocations: [],
-          audit: [{ actor: actorOf(by), action: 'operator.created', outcome: 'allowed', detail: { name, operator: row.id } }],
-          result: row,
-        };
-      });
-      return { operator, token };
     },
   };
 }

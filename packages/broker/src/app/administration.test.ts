@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Operator } from '../domain/operator.ts';
 import type { AdminUseCases, SessionClaims } from '../ports/use-cases.ts';
 import { type BrokerRig, bytes, createRig, draft, grantDraft } from './broker-rig.suite.ts';
+import { ensureRootOperator } from './ensure-root-operator.ts';
 
 let rig: BrokerRig;
 const page = { limit: 100, after: undefined };
@@ -31,6 +32,7 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
 
   const calls: Record<string, (admin: AdminUseCases, by: Operator, tenant: string) => Promise<unknown>> = {
     setTenant: (admin, by, tenant) => admin.setTenant(by, tenant, { agentsDiscoverNames: true }),
+    listOperators: (admin, by, tenant) => admin.listOperators(by, tenant, page),
     addAgent: (admin, by, tenant) => admin.addAgent(by, tenant, 'new'),
     listAgents: (admin, by, tenant) => admin.listAgents(by, tenant, page),
     agentRoutes: (admin, by, tenant) => admin.agentRoutes(by, tenant, 'agent'),
@@ -204,6 +206,54 @@ describe('bad input', () => {
   test('a name that is taken is already_exists', async () => {
     await expect(rig.admin.addAgent(rig.root, 'one', 'agent')).rejects.toMatchObject({ code: 'already_exists' });
     await expect(rig.admin.addTenant(rig.root, 'one')).rejects.toMatchObject({ code: 'already_exists' });
+  });
+});
+
+describe('operators of a tenant', () => {
+  test('are listed with their names; one that is deleted is refused from then on, and the trail says who did it', async () => {
+    const { operator: first, token } = await rig.admin.addOperator(rig.root, 'one', 'first');
+    const { operator: second } = await rig.admin.addOperator(rig.root, 'one', 'second');
+    await rig.admin.addOperator(rig.root, 'two', 'first');
+    expect((await rig.admin.listOperators(first, 'one', page)).items).toEqual([first, second]);
+    expect(await rig.admin.authenticateOperator(token)).toEqual(first);
+    expect(await rig.admin.deleteOperators(rig.root, 'one', 'first')).toEqual([first]);
+    await expect(rig.admin.authenticateOperator(token)).rejects.toMatchObject({ code: 'identity_invalid' });
+    expect((await trailOf('one')).at(-1)).toMatchObject({ action: 'operator.deleted', detail: { name: 'first', operator: first.id } });
+    await expect(rig.admin.deleteOperators(rig.root, 'one', 'first')).rejects.toMatchObject({ code: 'not_found' });
+    expect((await rig.admin.listOperators(rig.root, 'two', page)).items).toHaveLength(1);
+  });
+
+  test('do not make and delete each other', async () => {
+    const { operator } = await rig.admin.addOperator(rig.root, 'one', 'first');
+    await expect(rig.admin.addOperator(operator, 'one', 'second')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(rig.admin.deleteOperators(operator, 'one', 'first')).rejects.toMatchObject({ code: 'forbidden' });
+  });
+});
+
+describe('the operator of all tenants', () => {
+  test('is one: with a new token in the file the one before is good for nothing', async () => {
+    let kept: string | undefined = 'lho_first';
+    const start = () =>
+      ensureRootOperator({
+        store: rig.store,
+        file: {
+          path: 'operator.token',
+          read: async () => kept,
+          create: async (token) => {
+            kept = token;
+          },
+        },
+        mintToken: () => ({ token: 'lho_second' }),
+        hashToken: bytes,
+        randomBytes: (count) => new Uint8Array(count).fill(kept === 'lho_first' ? 1 : 2),
+      });
+    const isKnown = async (token: string) => (await rig.store.directory.operatorByTokenHash(bytes(token))) !== undefined;
+    await start();
+    await start();
+    expect(await isKnown('lho_first')).toBe(true);
+    kept = undefined;
+    await start();
+    expect([await isKnown('lho_first'), await isKnown('lho_second')]).toEqual([false, true]);
   });
 });
 

@@ -9,6 +9,7 @@ import { administerAgents } from './administer-agents.ts';
 import { administerCredentials } from './administer-credentials.ts';
 import { administerGrants } from './administer-grants.ts';
 import { administerLeases } from './administer-leases.ts';
+import { administerOperators } from './administer-operators.ts';
 import { administerTenants, tenantIdOf } from './administer-tenants.ts';
 import { createKillSwitch } from './kill-switch.ts';
 import { mustReachAll } from './reach.ts';
@@ -40,6 +41,7 @@ export function createAdministration(deps: AdministrationDeps): AdminUseCases {
       return operator;
     },
     ...administerTenants(deps),
+    ...administerOperators(deps),
     ...administerAgents(deps),
     ...administerCredentials(deps),
     ...administerGrants(deps),

@@ -13,7 +13,8 @@ export interface RootOperatorDeps {
 
 /**
  * The operator of all tenants, whose token lies in a file: made at the first start. The file comes first and the row second, so that
- * a crash in between is healed by the next start.
+ * a crash in between is healed by the next start. There is one: with a token that was not known before, the one before it is good for nothing
+ * any more, so whoever takes the file away and starts the broker has rotated it.
  */
 export async function ensureRootOperator({ store, file, mintToken, hashToken, randomBytes }: RootOperatorDeps): Promise<void> {
   let token = await file.read();
@@ -25,6 +26,14 @@ export async function ensureRootOperator({ store, file, mintToken, hashToken, ra
   if ((await store.directory.operatorByTokenHash(tokenHash)) !== undefined) return;
   await store.ledger.commit({ tenant: undefined, lock: 'update' }, (_, now) => {
     const row: Operator = { id: makeId('operator', randomBytes(16)), name: 'root', tenantId: undefined, tokenHash, createdAt: now };
-    return { changes: [{ put: 'operator', row }], revocations: [], audit: [], result: undefined };
+    return {
+      changes: [
+        { put: 'operator', row },
+        { drop: 'root-operators', besides: row.id },
+      ],
+      revocations: [],
+      audit: [],
+      result: undefined,
+    };
   });
 }

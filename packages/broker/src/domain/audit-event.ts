@@ -6,6 +6,7 @@ export const auditActions = [
   'tenant.deleted',
   'tenant.killed',
   'operator.created',
+  'operator.deleted',
   'agent.created',
   'agent.suspended',
   'agent.resumed',

@@ -3,6 +3,7 @@ import type { Agent } from './agent.ts';
 import type { Credential } from './credential.ts';
 import type { Grant } from './grant.ts';
 import type { Lease } from './lease.ts';
+import type { Operator } from './operator.ts';
 import type { Tenant } from './tenant.ts';
 
 /** What was found; undefined means missing, or not of this tenant. Deleted rows are found by id only. */
@@ -14,6 +15,8 @@ export interface Facts {
   readonly grant: Grant | undefined;
   readonly lease: Lease | undefined;
   readonly lastUseBatch: number | undefined;
+  /** When they were asked for. */
+  readonly operators?: readonly Operator[];
 }
 
 /** An agent and what it may lease: what its routes are made of. */

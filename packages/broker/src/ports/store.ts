@@ -58,6 +58,8 @@ export interface Selection {
   readonly grant?: 'pair' | { readonly id: string };
   /** Loads its grant, credential and agent too. */
   readonly lease?: { readonly id: string };
+  /** Those of the tenant with this name, or this id. */
+  readonly operators?: Ref;
   /** Highest use batch taken from this sidecar instance. */
   readonly useBatchesOf?: string;
   /** How stores with several writers lock what they read: `share` to lend, `update` to change a parent, which goes before all that lends. */
@@ -79,6 +81,9 @@ export interface Decision<T> {
 export type Change =
   | { readonly put: 'tenant'; readonly row: Tenant }
   | { readonly put: 'operator'; readonly row: Operator }
+  | { readonly drop: 'operator'; readonly id: string }
+  /** Those of all tenants, but for this one. */
+  | { readonly drop: 'root-operators'; readonly besides: string }
   | { readonly put: 'agent'; readonly row: Agent }
   | { readonly put: 'credential'; readonly row: Credential }
   /** Also counts one encryption on its DEK. */
@@ -150,6 +155,7 @@ export interface Listed<T> {
 /** For people. Deleted rows are left out; sorted by name, leases newest first. */
 export interface Listings {
   tenants(page: Page): Promise<Listed<Tenant>>;
+  operators(tenantId: string, page: Page): Promise<Listed<Operator>>;
   agents(tenantId: string, page: Page): Promise<Listed<Agent>>;
   credentials(tenantId: string, page: Page): Promise<Listed<Credential>>;
   grants(tenantId: string, page: Page): Promise<Listed<GrantListing>>;

@@ -99,6 +99,10 @@ export interface AdminUseCases {
   /** A new operator token for one tenant, shown once. */
   addOperator(by: Operator, tenant: string, name: string): Promise<{ readonly operator: Operator; readonly token: string }>;
 
+  listOperators(by: Operator, tenant: string, page: Page): Promise<Listed<Operator>>;
+  /** All of this name, or the one with this id: their tokens are good for nothing from the commit on. */
+  deleteOperators(by: Operator, tenant: string, nameOrId: string): Promise<readonly Operator[]>;
+
   addAgent(by: Operator, tenant: string, name: string): Promise<{ readonly agent: Agent; readonly token: string }>;
   listAgents(by: Operator, tenant: string, page: Page): Promise<Listed<Agent>>;
   /** What the agent's sidecars are told of its grants. */

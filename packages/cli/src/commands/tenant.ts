@@ -1,8 +1,7 @@
 import { AppError } from '@leasehold/core';
 import { type Command, Option } from 'commander';
-import { allPages, type CommonFlags, operate, tokenFileFlag, verb, waitFlag } from '../command.ts';
+import { allPages, type CommonFlags, operate, verb, waitFlag } from '../command.ts';
 import { shortTime } from '../output/times.ts';
-import { keepToken } from '../output/token-file.ts';
 import { reportChange } from '../wait.ts';
 
 export function addTenantCommands(program: Command): void {
@@ -54,16 +53,6 @@ export function addTenantCommands(program: Command): void {
       new Option('--discover-names <on|off>', 'tell its agents the names of credentials they have no grant on').choices(['on', 'off']),
     )
     .action((name: string, flags: CommonFlags & { discoverNames?: 'on' | 'off' }) => set(name, flags));
-  verb(noun, 'token <name>', 'make an operator token for one tenant; it is shown once')
-    .option('--operator <name>', 'what the trail calls this operator', 'operator')
-    .addOption(tokenFileFlag())
-    .action((name: string, flags: CommonFlags & { operator: string; tokenFile?: string }) =>
-      operate(flags, async ({ client, out }) => {
-        const { made, shown, text } = await keepToken(flags.tokenFile, () => client.addOperator(name, flags.operator));
-        if (out.isJson) out.json({ ...made.operator, ...shown });
-        else out.line(`operator ${made.operator.name} of tenant ${name}. Its token, shown this once: ${text}`);
-      }),
-    );
 }
 
 async function set(name: string, flags: CommonFlags & { readonly discoverNames?: 'on' | 'off' }): Promise<void> {

@@ -42,6 +42,9 @@ export interface AdminClient {
   changeTenant(name: string, verb: Exclude<Verb, 'delete'>): Promise<ChangeOf<resources.TenantResource>>;
   setTenant(name: string, change: ChangeTenantRequest): Promise<resources.TenantResource>;
   addOperator(tenant: string, name: string): Promise<{ operator: resources.OperatorResource; token: string }>;
+  listOperators(tenant: string, page?: Paging): Promise<PageOf<resources.OperatorResource>>;
+  /** By name, or by id; answers with those that went. */
+  deleteOperators(tenant: string, name: string): Promise<readonly resources.OperatorResource[]>;
   addAgent(tenant: string, name: string): Promise<{ agent: resources.AgentResource; token: string }>;
   listAgents(tenant: string, page?: Paging): Promise<PageOf<resources.AgentResource>>;
   /** All routes of an agent: as many as it has grants. */
@@ -141,6 +144,9 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     setTenant: (name, settings) => ask(resources.tenantSchema, 'PATCH', within(name), settings),
     addOperator: (tenant, name) =>
       ask(v.object({ operator: resources.operatorSchema, token: v.string() }), 'POST', within(tenant, 'operators'), { name }),
+    listOperators: (tenant, paging) => ask(pageOf(resources.operatorSchema), 'GET', page(within(tenant, 'operators'), paging)),
+    deleteOperators: async (tenant, name) =>
+      (await ask(v.object({ items: v.array(resources.operatorSchema) }), 'DELETE', within(tenant, 'operators', name))).items,
     addAgent: (tenant, name) =>
       ask(v.object({ agent: resources.agentSchema, token: v.string() }), 'POST', within(tenant, 'agents'), { name }),
     listAgents: (tenant, paging) => ask(pageOf(resources.agentSchema), 'GET', page(within(tenant, 'agents'), paging)),

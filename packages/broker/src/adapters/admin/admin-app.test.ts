@@ -29,6 +29,7 @@ const withBody = ([method, path, body]: readonly [string, string, object?]): Rou
 /** Every route within a tenant, with a body that it takes. */
 const within: readonly (readonly [string, string, object?])[] = [
   ['PATCH', '', { agents_discover_names: true }],
+  ['GET', '/operators'],
   ['GET', '/agents'],
   ['POST', '/agents', { name: 'new' }],
   ['GET', '/agents/agent/routes'],
@@ -63,6 +64,7 @@ const above: readonly (readonly [string, string, object?])[] = [
   ['POST', '/v1/tenants/one/suspend'],
   ['POST', '/v1/tenants/one/resume'],
   ['POST', '/v1/tenants/one/operators', { name: 'more' }],
+  ['DELETE', '/v1/tenants/one/operators/more'],
   ['POST', '/v1/kill'],
   ['GET', '/v1/confirmations?committed_at=2026-01-31T12:00:00.000Z'],
 ];

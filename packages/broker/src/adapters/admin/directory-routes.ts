@@ -6,6 +6,7 @@ import * as resources from './resources.ts';
 /** Who there is: tenants, their operators and their agents. */
 export function addDirectoryRoutes(app: App, admin: AdminUseCases): void {
   addTenantRoutes(app, admin);
+  addOperatorRoutes(app, admin);
   addAgentRoutes(app, admin);
   addKillRoutes(app, admin);
 }
@@ -29,10 +30,20 @@ function addTenantRoutes(app: App, admin: AdminUseCases): void {
     const { agents_discover_names: agentsDiscoverNames } = parseAs(changeTenantRequest, await jsonBody(c), 'the body');
     return c.json(resources.toTenantResource(await admin.setTenant(operator(c), tenant(c), { agentsDiscoverNames })));
   });
-  app.post('/v1/tenants/:tenant/operators', async (c) => {
+}
+
+/** Deleting answers with all that went. */
+function addOperatorRoutes(app: App, admin: AdminUseCases): void {
+  const base = '/v1/tenants/:tenant/operators';
+  app.post(base, async (c) => {
     const { name } = parseAs(namedRequest, await jsonBody(c), 'the body');
     const added = await admin.addOperator(operator(c), tenant(c), name);
     return c.json({ operator: resources.toOperatorResource(added.operator), token: added.token }, 201);
+  });
+  app.get(base, async (c) => c.json(listed(await admin.listOperators(operator(c), tenant(c), page(c)), resources.toOperatorResource)));
+  app.delete(`${base}/:name`, async (c) => {
+    const gone = await admin.deleteOperators(operator(c), tenant(c), named(c));
+    return c.json({ items: gone.map(resources.toOperatorResource) });
   });
 }
 

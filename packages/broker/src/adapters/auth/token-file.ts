@@ -1,6 +1,6 @@
-import { access, link, open, unlink } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { AppError } from '@leasehold/core';
-import { readPrivateFile } from '@leasehold/runtime';
+import { createFileOnce, readPrivateFile } from '@leasehold/runtime';
 import type { TokenFile } from '../../ports/token-file.ts';
 
 export function createTokenFile(path: string): TokenFile {
@@ -14,21 +14,13 @@ export function createTokenFile(path: string): TokenFile {
       return isThere ? (await readPrivateFile(path)).toString('utf8').trim() : undefined;
     },
     create: async (token) => {
-      const draft = `${path}.${process.pid}.new`;
-      try {
-        const file = await open(draft, 'wx', 0o600);
-        await file.writeFile(`${token}\n`);
-        await file.sync();
-        await file.close();
-        await link(draft, path);
-        await unlink(draft);
-      } catch (cause) {
-        throw new AppError(
-          'invalid_argument',
-          `The token file ${path} can't be made. Check that this user may write to its directory and that nothing is in its place.`,
-          { cause },
-        );
-      }
+      const isMade = await createFileOnce(path, `${token}\n`, 0o600).catch((cause: unknown) => {
+        throw new AppError('invalid_argument', `The token file ${path} can't be made. Check that this user may write to its directory.`, {
+          cause,
+        });
+      });
+      if (!isMade)
+        throw new AppError('invalid_argument', `The token file ${path} can't be made: something is in its place. Look what it is.`);
     },
   };
 }

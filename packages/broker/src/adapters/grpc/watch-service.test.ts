@@ -145,6 +145,13 @@ test('a reader that does not read has a bounded queue, and its connection is clo
   await vi.waitFor(() => expect(ended.aborted).toBe(true));
 });
 
+test('a message that no queue holds is no slow reader: it says so', async () => {
+  watch().stream.send(start());
+  const { sink } = await attached();
+  const event = { seq: 1, scope: 'grant', ids: ['x'.repeat(400_001)], reason: 'revoked' } as const;
+  expect(() => sink.send({ kind: 'revoked', event })).toThrow(/fewer credentials/);
+});
+
 test('small messages fill the queue by their number', async () => {
   watch().stream.send(start());
   const { sink } = await attached();

@@ -5,6 +5,7 @@ import {
   type WatchRequestSchema,
   type WatchResponseSchema,
 } from '@leasehold/contract/grpc';
+import { AppError } from '@leasehold/core';
 import type { WatchMessage, WatchSink } from '../../ports/watch-stream.ts';
 import { encodeReset } from './watch-wire.ts';
 
@@ -32,6 +33,12 @@ export function createWatchSink({ stream, encodeMessage, maxMessages, maxBytes, 
     send(message) {
       const encoded = encodeMessage(message);
       const size = encoded.bytes.length;
+      // Not a slow reader's fault, and not better at the next try.
+      if (size > maxBytes)
+        throw new AppError(
+          'internal',
+          `It takes ${size} bytes, and ${maxBytes} is the most. Let the agent have fewer credentials, or smaller CA bundles.`,
+        );
       if (messages >= maxMessages || bytes + size > maxBytes) return false;
       messages++;
       bytes += size;

@@ -6,8 +6,7 @@ import type { MemoryState, Revised } from './memory-state.ts';
 
 export function applyChange(state: MemoryState, change: Change): void {
   if ('drop' in change) {
-    const { credentialId, below = Number.POSITIVE_INFINITY } = change;
-    for (const [key, value] of state.values) if (value.credentialId === credentialId && value.version < below) state.values.delete(key);
+    drop(state, change);
     return;
   }
   switch (change.put) {
@@ -50,6 +49,22 @@ export function applyChange(state: MemoryState, change: Change): void {
       return;
     case 'use-batch':
       state.useBatches.set(change.instanceId, change.batchSeq);
+  }
+}
+
+function drop(state: MemoryState, change: Extract<Change, { drop: string }>): void {
+  switch (change.drop) {
+    case 'values': {
+      const { credentialId, below = Number.POSITIVE_INFINITY } = change;
+      for (const [key, value] of state.values) if (value.credentialId === credentialId && value.version < below) state.values.delete(key);
+      return;
+    }
+    case 'operator':
+      state.operators.delete(change.id);
+      return;
+    case 'root-operators':
+      for (const { id, tenantId } of state.operators.values())
+        if (tenantId === undefined && id !== change.besides) state.operators.delete(id);
   }
 }
 

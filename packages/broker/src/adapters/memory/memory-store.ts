@@ -99,6 +99,10 @@ export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOp
     },
     listings: {
       tenants: async (page) => paged(rowsOf(state.tenants), page, ({ name }) => name),
+      operators: async (tenantId, page) => {
+        const own = [...state.operators.values()].filter((each) => each.tenantId === tenantId);
+        return paged(own, page, ({ name, id }) => `${name}/${id}`);
+      },
       agents: async (tenantId, page) => paged(living(state.agents, tenantId), page, ({ name }) => name),
       credentials: async (tenantId, page) => paged(living(state.credentials, tenantId), page, ({ name }) => name),
       grants: async (tenantId, page) => {
@@ -179,7 +183,11 @@ function factsOf(state: MemoryState, epoch: string, selection: Omit<Selection, '
     selection.grant !== 'pair'
       ? undefined
       : rowsOf(state.grants).find((row) => row.status === 'active' && row.agentId === agent?.id && row.credentialId === credential?.id);
-  return { head: headOf(state, epoch, tenant.id), tenant, agent, credential, grant: named ?? pair, lease, lastUseBatch };
+  const facts = { head: headOf(state, epoch, tenant.id), tenant, agent, credential, grant: named ?? pair, lease, lastUseBatch };
+  const ref = selection.operators;
+  if (ref === undefined) return facts;
+  const operators = [...state.operators.values()].filter((each) => each.tenantId === tenant.id);
+  return { ...facts, operators: operators.filter((each) => ('id' in ref ? each.id === ref.id : each.name === ref.name)).toSorted(byId) };
 }
 
 /** Deleted rows are found by id only. */

@@ -11,8 +11,7 @@ import { integer } from './rows.ts';
 /** Applies one change inside the open transaction. `at` is the commit's clock. */
 export function* applyChange(change: Change, at: number): Query<void> {
   if ('drop' in change) {
-    const { credentialId, below = Number.MAX_SAFE_INTEGER } = change;
-    yield statement('DELETE FROM credential_values WHERE credential_id = ? AND version < ?', credentialId, below);
+    yield dropped(change);
     return;
   }
   switch (change.put) {
@@ -46,6 +45,19 @@ export function* applyChange(change: Change, at: number): Query<void> {
         change.batchSeq,
         at,
       );
+  }
+}
+
+function dropped(change: Extract<Change, { drop: string }>): Statement {
+  switch (change.drop) {
+    case 'values': {
+      const { credentialId, below = Number.MAX_SAFE_INTEGER } = change;
+      return statement('DELETE FROM credential_values WHERE credential_id = ? AND version < ?', credentialId, below);
+    }
+    case 'operator':
+      return statement('DELETE FROM operators WHERE id = ?', change.id);
+    case 'root-operators':
+      return statement('DELETE FROM operators WHERE tenant_id IS NULL AND id <> ?', change.besides);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Grant } from '../../domain/grant.ts';
 import type { Lease } from '../../domain/lease.ts';
 import type { Tenant } from '../../domain/tenant.ts';
 import type { Facts, Ref, Selection } from '../../ports/store.ts';
-import { toAgent, toCredential, toGrant, toLease, toTenant } from './entity-rows.ts';
+import { toAgent, toCredential, toGrant, toLease, toOperator, toTenant } from './entity-rows.ts';
 import { type Query, type Statement, statement } from './query.ts';
 import { integer } from './rows.ts';
 
@@ -18,7 +18,9 @@ export function* readFacts(epoch: string, selection: Omit<Selection, 'lock'>): Q
   if (tenant === undefined)
     return { head, tenant, agent: undefined, credential: undefined, grant: undefined, lease: undefined, lastUseBatch };
   const { agent, credential, grant, lease } = yield* below(tenant, selection);
-  return { head, tenant, agent, credential, grant, lease, lastUseBatch };
+  const facts = { head, tenant, agent, credential, grant, lease, lastUseBatch };
+  if (selection.operators === undefined) return facts;
+  return { ...facts, operators: (yield operatorsBy(selection.operators, tenant)).map(toOperator) };
 }
 
 /** The head of one tenant's log: undefined when there is no such tenant. */
@@ -72,6 +74,12 @@ function tenantBy(ref: Ref): Statement {
   return 'id' in ref
     ? statement('SELECT * FROM tenants WHERE id = ?', ref.id)
     : statement('SELECT * FROM tenants WHERE name = ?', ref.name);
+}
+
+function operatorsBy(ref: Ref, tenant: Tenant): Statement {
+  return 'id' in ref
+    ? statement('SELECT * FROM operators WHERE id = ? AND tenant_id = ?', ref.id, tenant.id)
+    : statement('SELECT * FROM operators WHERE name = ? AND tenant_id = ? ORDER BY id', ref.name, tenant.id);
 }
 
 function byId(table: keyof typeof ofTenant, tenant: Tenant, id: string): Statement {

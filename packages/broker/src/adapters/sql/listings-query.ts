@@ -1,5 +1,6 @@
+import type { Operator } from '../../domain/operator.ts';
 import type { GrantListing, LeaseListing, Listed, Listings, Page } from '../../ports/store.ts';
-import { toAgent, toCredential, toGrant, toLease, toTenant } from './entity-rows.ts';
+import { toAgent, toCredential, toGrant, toLease, toOperator, toTenant } from './entity-rows.ts';
 import { type Query, type RunQuery, type Statement, type Surroundings, statement } from './query.ts';
 import { integer, type Row, text } from './rows.ts';
 
@@ -7,6 +8,7 @@ import { integer, type Row, text } from './rows.ts';
 export function createListings(run: RunQuery, surroundings: Surroundings): Listings {
   return {
     tenants: (page) => run(listByName((after, limit) => statement(tenants, after, limit), page, toTenant)),
+    operators: (tenantId, page) => run(listOperators(tenantId, page)),
     agents: (tenantId, page) => run(listByName((after, limit) => statement(agents, tenantId, after, limit), page, toAgent)),
     credentials: (tenantId, page) => run(listByName((after, limit) => statement(credentials, tenantId, after, limit), page, toCredential)),
     grants: (tenantId, page) => run(listGrants(tenantId, page)),
@@ -22,6 +24,19 @@ const credentials = "SELECT * FROM credentials WHERE tenant_id = ? AND status <>
 function* listByName<T>(rowsAfter: (after: string, limit: number) => Statement, page: Page, convert: (row: Row) => T): Query<Listed<T>> {
   const { rows, next } = paged(yield rowsAfter(page.after ?? '', page.limit + 1), page, (row) => text(row, 'name'));
   return { items: rows.map(convert), next };
+}
+
+/** Two may have one name. */
+function* listOperators(tenantId: string, page: Page): Query<Listed<Operator>> {
+  const found = yield statement(
+    `SELECT * FROM (SELECT o.*, o.name || '/' || o.id AS place FROM operators o WHERE o.tenant_id = ?) AS placed
+     WHERE place > ? ORDER BY place LIMIT ?`,
+    tenantId,
+    page.after ?? '',
+    page.limit + 1,
+  );
+  const { rows, next } = paged(found, page, (row) => text(row, 'place'));
+  return { items: rows.map(toOperator), next };
 }
 
 function* listGrants(tenantId: string, page: Page): Query<Listed<GrantListing>> {

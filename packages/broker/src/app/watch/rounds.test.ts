@@ -126,7 +126,7 @@ test('what can not be said to one stream ends that one, is reported, and the oth
   await settle();
   expect([first.sink.how, stage.faults, told(other.sink)]).toEqual([
     { kind: 'error', error: expect.objectContaining({ code: 'internal' }) },
-    [thrown],
+    [expect.objectContaining({ cause: thrown, message: expect.stringContaining('a1') })],
     'hello@0/0 routes:1 pong:1@0',
   ]);
 });

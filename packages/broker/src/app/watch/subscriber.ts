@@ -73,7 +73,11 @@ export function createSubscriber({
       if (!isQueued) end({ kind: 'reset', why: 'queue overflow' });
       return isQueued;
     } catch (thrown) {
-      onFault(thrown);
+      onFault(
+        new AppError('internal', `${message.kind} for agent ${caller.agentId} can't be sent. ${AppError.from(thrown).message}`, {
+          cause: thrown,
+        }),
+      );
       fail('internal', `The broker could not put ${message.kind} into words. Its log says why.`);
       return false;
     }

@@ -34,6 +34,27 @@ export function describeDirectory(stage: () => Stage): void {
       expect(await store.directory.operatorByTokenHash(new Uint8Array([7]))).toBeUndefined();
     });
 
+    test('lists and finds the operators of a tenant, and drops one, or all roots but one', async () => {
+      const { store, put, find } = stage();
+      const operator = (id: string, name: string, tenantId: string | undefined) => ({
+        id,
+        name,
+        tenantId,
+        tokenHash: new TextEncoder().encode(id),
+        createdAt: 1,
+      });
+      const [a, b, other] = [operator('o1', 'same', 't1'), operator('o2', 'same', 't1'), operator('o3', 'same', 't2')];
+      const [root, oldRoot] = [operator('o4', 'root', undefined), operator('o5', 'root', undefined)];
+      for (const row of [b, a, other, root, oldRoot]) await put('t1', { put: 'operator', row });
+      expect(await store.listings.operators('t1', { limit: 1, after: undefined })).toEqual({ items: [a], next: 'same/o1' });
+      expect(await store.listings.operators('t1', { limit: 1, after: 'same/o1' })).toEqual({ items: [b], next: undefined });
+      expect((await find({ tenant: { id: 't1' }, operators: { name: 'same' } })).operators).toEqual([a, b]);
+      expect((await find({ tenant: { id: 't1' }, operators: { id: 'o3' } })).operators).toEqual([]);
+      await put('t1', { drop: 'operator', id: 'o1' }, { drop: 'root-operators', besides: 'o4' });
+      const left = await Promise.all([a, b, other, root, oldRoot].map(({ tokenHash }) => store.directory.operatorByTokenHash(tokenHash)));
+      expect(left).toEqual([undefined, b, other, root, undefined]);
+    });
+
     test('knows the lineage of an agent: its active grants on credentials that are not deleted', async () => {
       const { store, clock, put } = stage();
       clock.now = 3_000;

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { listening } from '@leasehold/runtime';
+import { createConnections } from '../../connections/connections.ts';
+import { createHandshakeQueue } from '../../connections/handshake-queue.ts';
 import type { AdminUseCases } from '../../ports/use-cases.ts';
-import { createConnections } from '../tls/connections.ts';
-import { createHandshakeQueue } from '../tls/handshake-queue.ts';
 import { type AdminRequestRecord, createAdminApp } from './admin-app.ts';
 
 export interface AdminServerOptions {

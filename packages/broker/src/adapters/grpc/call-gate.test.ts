@@ -1,74 +1,132 @@
 import { once } from 'node:events';
-import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Wired, wire } from './wired.suite.ts';
+import http2, { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
+import { encode, LeaseService, methodWire, SessionService, WatchRequestSchema } from '@leasehold/contract/grpc';
+import { afterEach, expect, test, vi } from 'vitest';
+import { caller, type Wired, wire } from './wired.suite.ts';
+
+// A peer that does not behave: whatever a proper client would never send.
 
 let wired: Wired;
 let session: ClientHttp2Session;
-
-beforeEach(async () => {
-  wired = await wire({ receiveMs: 50 });
-  session = http2.connect(`https://${wired.target}`, { ca: wired.certPem, servername: 'broker.test' });
-  await once(session, 'connect');
-});
 afterEach(async () => {
   session.destroy();
   await wired.stop();
 });
 
-/** A call as far as its headers, which are not the end of it. */
-function begin(path: string, authorization?: string): ClientHttp2Stream {
+async function dial(limits: Parameters<typeof wire>[0] = {}): Promise<void> {
+  wired = await wire(limits);
+  session = http2.connect(`https://${wired.target}`, { ca: wired.certPem, servername: 'broker.test' });
+  await once(session, 'connect');
+}
+
+const { open } = SessionService.method;
+const { renew, watch } = LeaseService.method;
+const proven = { authorization: 'Bearer s1' };
+
+interface Call {
+  readonly stream: ClientHttp2Stream;
+  /** The `leasehold-error` of the answer. */
+  readonly answered: Promise<unknown>;
+  readonly closed: Promise<unknown>;
+}
+
+function call(method: typeof open | typeof renew | typeof watch, headers: Record<string, string> = {}): Call {
   const stream = session.request({
     ':method': 'POST',
-    ':path': `/leasehold.v1.${path}`,
+    ':path': methodWire(method).path,
     'content-type': 'application/grpc',
     te: 'trailers',
-    ...(authorization !== undefined && { authorization }),
+    ...headers,
   });
-  return stream.on('error', () => {});
+  stream.on('error', () => {});
+  const answered = new Promise((resolve) => {
+    stream.once('response', (answer) => resolve(answer['leasehold-error']));
+    stream.once('close', () => resolve('no answer'));
+  });
+  const closed = new Promise((resolve) => stream.once('close', () => resolve(stream.rstCode)));
+  return { stream: stream.resume(), answered, closed };
 }
 
-async function codeOf(stream: ClientHttp2Stream): Promise<unknown> {
-  const [headers] = await once(stream, 'response');
-  return headers['leasehold-error'];
+/** The head of a message of 1 MiB, and as much of it. */
+function begin({ stream }: Call, bytes: number): void {
+  stream.write(Buffer.concat([Buffer.from([0, 0, 0x10, 0, 0]), Buffer.alloc(bytes)]));
 }
-
-/** The first bytes of a message of this length. */
-function partOf(length: number, sent: number): Buffer {
-  const part = Buffer.alloc(5 + sent);
-  part.writeUInt32BE(length, 1);
-  return part;
-}
-
-test.each(['Acquire', 'Renew', 'Release', 'ReportUse', 'Watch'])(
-  '%s: who proves nothing is refused before anything of the call is read',
-  async (name) => {
-    expect(await codeOf(begin(`LeaseService/${name}`))).toBe('identity_missing');
-    expect(await codeOf(begin(`LeaseService/${name}`, 'Bearer of bad news'))).toBe('identity_missing');
-    expect(await codeOf(begin(`LeaseService/${name}`, 'Bearer wrong'))).toBe('identity_invalid');
-    expect(wired.asked).toEqual([]);
-    expect(wired.observed).toEqual([`${name} identity_missing`, `${name} identity_missing`, `${name} identity_invalid`]);
-  },
-);
-
-test('a request for a session is of a few kilobytes: a larger one is refused before it is whole', async () => {
-  const stream = begin('SessionService/Open');
-  stream.write(partOf(1_000_000, 9_000));
-  expect(await codeOf(stream)).toBe('invalid_argument');
-  expect(wired.asked).toEqual([]);
-});
 
 test.each([
-  ['SessionService/Open', undefined],
-  ['LeaseService/Acquire', 'Bearer s1'],
-])('%s: a body that does not come is not waited for', async (path, authorization) => {
-  const stream = begin(path, authorization);
-  stream.write(partOf(100, 10));
-  expect(await codeOf(stream)).toBe('bad_request');
+  ['without a token', {}, 'identity_missing'],
+  ['with a wrong one', { authorization: 'Bearer s2' }, 'identity_invalid'],
+])('%s a call is refused at its headers, and its stream is not kept', async (_, headers, expected) => {
+  await dial();
+  const calls = [call(renew, headers), call(watch, headers)];
+  expect(await Promise.all(calls.map(({ answered }) => answered))).toEqual([expected, expected]);
+  expect(await Promise.all(calls.map(({ closed }) => closed))).toEqual([
+    constants.NGHTTP2_ENHANCE_YOUR_CALM,
+    constants.NGHTTP2_ENHANCE_YOUR_CALM,
+  ]);
+  expect(wired.observed).toEqual([`Renew ${expected}`]);
   expect(wired.asked).toEqual([]);
 });
 
-test('a session token is checked once a call', async () => {
-  await wired.leases.renew({ leaseId: 'l1' }, { metadata: { authorization: 'Bearer s1' } });
-  expect(wired.verified).toBe(1);
+test('a request to open a session is small: what is longer is refused before it is whole, and let go', async () => {
+  await dial();
+  const long = call(open);
+  begin(long, 8_192);
+  expect(await long.answered).toBe('invalid_argument');
+  expect(await long.closed).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  expect(wired.observed).toEqual(['Open invalid_argument']);
+});
+
+test('a unary request has to arrive whole within its time, with a session, too', async () => {
+  await dial({ arriveWithinMs: 20 });
+  const calls = [call(open), call(renew, proven)];
+  for (const each of calls) begin(each, 100);
+  expect(await Promise.all(calls.map(({ answered }) => answered))).toEqual(['bad_request', 'bad_request']);
+  await Promise.all(calls.map(({ closed }) => closed));
+  expect(wired.asked).toEqual([]);
+});
+
+test('when more requests to open a session are unfinished than may be, the oldest gives way, and honest ones are served', async () => {
+  await dial({ maxUnfinishedOpens: 2 });
+  const first = call(open);
+  const others = [call(open), call(open)];
+  expect(await first.answered).toBe('bad_request');
+  const proof = { proof: { case: 'agentToken', value: 'tok' }, instanceId: 'instance-0123456789', instanceName: 'pod-1' } as const;
+  expect(await wired.sessions.open(proof)).toMatchObject({ sessionToken: 's1' });
+  // It took the place of the second; the third has its own still.
+  expect(await others[0]?.answered).toBe('bad_request');
+  expect(others[1]?.stream.closed).toBe(false);
+});
+
+test('a message of a watch stream is small: one that does not end costs the stream', async () => {
+  await dial({ maxWatchMessageBytes: 1_000 });
+  const watching = call(watch, proven);
+  const start = encode(WatchRequestSchema, { message: { case: 'start', value: {} } }).bytes;
+  watching.stream.write(Buffer.concat([Buffer.from([0, 0, 0, 0, start.length]), start]));
+  const at = await vi.waitFor(() => wired.attached[0] ?? Promise.reject(new Error('not attached')));
+  expect(at.caller).toEqual(caller);
+  begin(watching, 1_000);
+  expect(await watching.closed).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  await vi.waitFor(() => expect(at.ended.aborted).toBe(true));
+});
+
+test('many small messages of a watch stream are many messages', async () => {
+  await dial({ maxWatchMessageBytes: 1_000 });
+  const stream = wired.leases.watch({ message: () => {}, ended: () => {} }, { metadata: proven });
+  stream.send({ message: { case: 'start', value: {} } });
+  for (let id = 1n; id <= 500n; id += 1n) stream.send({ message: { case: 'ping', value: { id } } });
+  await vi.waitFor(() => expect(wired.attached[0]?.heard).toHaveLength(500));
+  stream.end();
+});
+
+test('a stream that was answered before it was whole is not kept', async () => {
+  await dial();
+  const twice = call(open);
+  twice.stream.write(Buffer.alloc(10)); // Two messages of no bytes.
+  expect(await twice.closed).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+});
+
+test('the token of a call is verified once', async () => {
+  await dial();
+  await wired.leases.renew({ leaseId: 'l1' }, { metadata: proven });
+  expect(wired.verified).toEqual(['s1']);
 });

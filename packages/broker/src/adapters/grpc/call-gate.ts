@@ -1,93 +1,115 @@
-import { EventEmitter } from 'node:events';
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
-import { SessionService, toStatus, type UnaryObserver } from '@leasehold/contract/grpc';
+import { LeaseService, methodWire, SessionService, toStatus, type UnaryObserver } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import type { LendingUseCases, SessionClaims } from '../../ports/use-cases.ts';
+import { requestStreamOf } from './request-stream.ts';
 import { bearerOf } from './requests.ts';
 
 /**
- * Looks at a call when its headers are here and its body is not: who proves nothing is refused before a byte of it is read. A session is opened
- * without a proof in the headers, so that call may be of a few kilobytes only. And a body that does not come is not waited for.
+ * Looks at each call before its body is read. Whoever has no session gets none read, but for `Open`, whose body is the proof and therefore small:
+ * what a peer that proved nothing can make the broker hold is bounded, whatever the number of its streams and connections.
  */
 export interface CallGate {
   readonly interceptor: ServerInterceptor;
-  /** Who makes this call, as its headers proved. Throws AppError `identity_missing` or `identity_invalid`. */
-  callerOf(metadata: Metadata): SessionClaims;
+  /** Whose call it is. Throws AppError `identity_missing` when it did not come through the gate. */
+  callerOf(call: { readonly metadata: Metadata }): SessionClaims;
 }
 
 export interface CallGateOptions {
-  readonly lending: Pick<LendingUseCases, 'verifySession'>;
-  /** How long the body of a call may take to arrive, ms. Streams have a limit of their own for their first message. */
-  readonly receiveMs: number;
-  /** Told of calls that are refused here: they reach no handler. */
+  readonly verifySession: LendingUseCases['verifySession'];
+  /** Told of the unary calls that are ended here. */
   readonly onCall: UnaryObserver;
+  readonly maxOpenBytes: number;
+  /** When more `Open` requests than this have not arrived whole, the oldest gives way: an honest one takes no longer than a packet or two. */
+  readonly maxUnfinishedOpens: number;
+  /** What may lie of one message that a watch stream has not sent whole. */
+  readonly maxWatchMessageBytes: number;
+  /** Time that a unary request has to arrive whole, ms. */
+  readonly arriveWithinMs: number;
+  /** How long the peer of a call that was ended may take to end its side, ms. */
+  readonly lingerMs: number;
 }
 
-const openPath = `/${SessionService.typeName}/${SessionService.method.open.name}`;
-/** A token and two names, a few times over. */
-const maxOpenBytes = 8_192;
+const openPath = methodWire(SessionService.method.open).path;
+const watchPath = methodWire(LeaseService.method.watch).path;
+const nothing = (): void => undefined;
 
-export function createCallGate({ lending, receiveMs, onCall }: CallGateOptions): CallGate {
-  /** So that a session token is checked once a call. */
-  const proven = new WeakMap<Metadata, SessionClaims>();
+export function createCallGate(options: CallGateOptions): CallGate {
+  const { verifySession, onCall, maxOpenBytes, maxUnfinishedOpens, maxWatchMessageBytes, arriveWithinMs, lingerMs } = options;
+  /** Kept from the headers, so that a call's token is verified once. */
+  const callers = new WeakMap<Metadata, SessionClaims>();
+  /** What ends them, the oldest first. */
+  const unfinishedOpens = new Set<() => void>();
 
-  function callerOf(metadata: Metadata): SessionClaims {
-    const known = proven.get(metadata) ?? lending.verifySession(bearerOf(metadata));
-    proven.set(metadata, known);
-    return known;
-  }
+  const interceptor: ServerInterceptor = ({ path }, call) => {
+    const stream = requestStreamOf(call);
+    let arrived = nothing;
+    let isWhole = false;
+
+    const refuse = (thrown: unknown) => {
+      arrived();
+      const error = AppError.from(thrown);
+      call.sendStatus(toStatus(error));
+      if (path !== watchPath) onCall({ path, outcome: error.code, durationMs: 0, thrown });
+    };
+    const expectWhole = () => {
+      const giveUp = () => refuse(new AppError('bad_request', 'The request did not arrive whole in time. Send it again.'));
+      const timer = setTimeout(giveUp, arriveWithinMs);
+      arrived = () => {
+        clearTimeout(timer);
+        unfinishedOpens.delete(giveUp);
+      };
+      return giveUp;
+    };
+    const takeOpen = () => {
+      stream.bound(maxOpenBytes, () => refuse(new AppError('invalid_argument', `Send at most ${maxOpenBytes} bytes to open a session.`)));
+      unfinishedOpens.add(expectWhole());
+      const [oldest = nothing] = unfinishedOpens;
+      if (unfinishedOpens.size > maxUnfinishedOpens) oldest();
+    };
+    const begin = (metadata: Metadata) => {
+      if (path === openPath) return takeOpen();
+      callers.set(metadata, verifySession(bearerOf(metadata)));
+      if (path === watchPath) stream.bound(maxWatchMessageBytes, stream.reset);
+      else expectWhole();
+    };
+
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata(metadata, pass) {
+            try {
+              begin(metadata);
+            } catch (thrown) {
+              refuse(thrown);
+              return; // Nobody asks for the body.
+            }
+            pass(metadata);
+          },
+          onReceiveMessage(message, pass) {
+            stream.messageCame();
+            pass(message);
+          },
+          onReceiveHalfClose(pass) {
+            isWhole = true;
+            arrived();
+            pass();
+          },
+          // Once a status was sent, too.
+          onCancel() {
+            arrived();
+            if (!isWhole) stream.linger(lingerMs);
+          },
+        }),
+    });
+  };
 
   return {
-    callerOf,
-    interceptor(method, call) {
-      let waiting: NodeJS.Timeout | undefined;
-      const refuse = (error: AppError) => {
-        clearTimeout(waiting);
-        onCall({ path: method.path, outcome: error.code, durationMs: 0 });
-        gated.sendStatus(toStatus(error));
-      };
-      const gated = new ServerInterceptingCall(call, {
-        start: (next) =>
-          next({
-            onReceiveMetadata(metadata, pass) {
-              try {
-                if (method.path === openPath) boundBody(call, () => refuse(tooLarge()));
-                else callerOf(metadata);
-              } catch (thrown) {
-                refuse(AppError.from(thrown));
-                return;
-              }
-              if (!method.requestStream) waiting = setTimeout(() => refuse(tooSlow()), receiveMs);
-              pass(metadata);
-            },
-            onReceiveHalfClose(pass) {
-              clearTimeout(waiting);
-              pass();
-            },
-            onCancel: () => clearTimeout(waiting),
-          }),
-      });
-      return gated;
+    interceptor,
+    callerOf({ metadata }) {
+      const caller = callers.get(metadata);
+      if (caller === undefined) throw new AppError('identity_missing', 'No session token was sent. Open a session first.');
+      return caller;
     },
   };
-}
-
-/** grpc-js has one limit for the messages of all methods, and keeps the HTTP/2 stream of a call to itself; it is there nevertheless. */
-function boundBody(call: object, onTooLarge: () => void): void {
-  const stream = 'stream' in call ? call.stream : undefined;
-  if (!(stream instanceof EventEmitter)) throw new AppError('internal', 'This version of grpc-js is not known to the broker.');
-  let received = 0;
-  stream.on('data', (chunk: Buffer) => {
-    const before = received;
-    received += chunk.length;
-    if (before <= maxOpenBytes && received > maxOpenBytes) onTooLarge();
-  });
-}
-
-function tooLarge(): AppError {
-  return new AppError('invalid_argument', `A request for a session has at most ${maxOpenBytes} bytes.`);
-}
-
-function tooSlow(): AppError {
-  return new AppError('bad_request', 'The request did not arrive in time. Try again.');
 }

@@ -2,10 +2,10 @@ import { createServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addService, LeaseService, SessionService, type UnaryObserver } from '@leasehold/contract/grpc';
 import { listening } from '@leasehold/runtime';
+import { createConnections } from '../../connections/connections.ts';
+import { createHandshakeQueue } from '../../connections/handshake-queue.ts';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { WatchHub } from '../../ports/watch-stream.ts';
-import { createConnections } from '../tls/connections.ts';
-import { createHandshakeQueue } from '../tls/handshake-queue.ts';
 import { createCallGate } from './call-gate.ts';
 import { createLeaseService } from './lease-service.ts';
 import { createSessionService } from './session-service.ts';
@@ -27,13 +27,16 @@ export interface GrpcLimits {
   /** Calls and streams at once on one connection. */
   readonly maxStreamsPerConnection: number;
   readonly maxRequestBytes: number;
+  /** Of a request that proves an agent: its token and two names. */
+  readonly maxOpenBytes: number;
+  readonly maxUnfinishedOpens: number;
+  readonly maxWatchMessageBytes: number;
+  readonly arriveWithinMs: number;
   /** What may wait on one watch stream for its reader. */
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
   /** TLS handshakes under way at once; a crowd that reconnects waits for its turn. */
   readonly maxHandshakes: number;
-  /** How long the body of a request may take to arrive, ms. */
-  readonly receiveMs: number;
   /** How long what was ended may take to leave by itself, ms. */
   readonly lingerMs: number;
 }
@@ -51,10 +54,13 @@ const defaults: GrpcLimits = {
   maxConnections: 25_000,
   maxStreamsPerConnection: 256,
   maxRequestBytes: 1_048_576,
+  maxOpenBytes: 8_192,
+  maxUnfinishedOpens: 4_096,
+  maxWatchMessageBytes: 65_536,
+  arriveWithinMs: 10_000,
   maxQueuedMessages: 8_192,
   maxQueuedBytes: 2_097_152,
   maxHandshakes: 32,
-  receiveMs: 10_000,
   lingerMs: 1_000,
 };
 
@@ -62,7 +68,7 @@ const defaults: GrpcLimits = {
 export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSignal): Promise<GrpcServer> {
   const { lending, hub, tls, host, port, onCall = () => {} } = options;
   const limits = { ...defaults, ...options.limits };
-  const gate = createCallGate({ lending, receiveMs: limits.receiveMs, onCall });
+  const gate = createCallGate({ verifySession: lending.verifySession, onCall, ...limits });
   const server = new Server({
     interceptors: [gate.interceptor],
     'grpc.max_receive_message_length': limits.maxRequestBytes,

@@ -19,7 +19,7 @@ export function createLeaseService(
 ): Omit<LeaseHandlers, 'watch'> {
   return {
     acquire: unary(async (request, call) => {
-      const caller = callerOf(call.metadata);
+      const caller = callerOf(call);
       const ask = { credentialId: parseId('credential_id', request.credentialId), ttlMs: fromUint64(request.ttlMs, 'ttl_ms') };
       const lease = await lending.issueLease(caller, ask);
       try {
@@ -29,17 +29,17 @@ export function createLeaseService(
       }
     }, onCall),
     renew: unary(async (request, call) => {
-      const caller = callerOf(call.metadata);
+      const caller = callerOf(call);
       const ask = { leaseId: parseId('lease_id', request.leaseId), ttlMs: fromUint64(request.ttlMs, 'ttl_ms') };
       const { ttlMs, issuedAtSeq, ...lease } = await lending.renewLease(caller, ask);
       return { ...lease, ttlMs: BigInt(ttlMs), issuedAtSeq: BigInt(issuedAtSeq) };
     }, onCall),
     release: unary(async ({ leaseIds }, call) => {
-      const caller = callerOf(call.metadata);
+      const caller = callerOf(call);
       return { released: await lending.releaseLeases(caller, parseIds('lease_ids', leaseIds)) };
     }, onCall),
     reportUse: unary(async (request, call) => {
-      const caller = callerOf(call.metadata);
+      const caller = callerOf(call);
       await lending.recordUse(caller, parseUseBatch(request));
       return {};
     }, onCall),

@@ -1,7 +1,7 @@
 import { fromUint64, type WatchRequest } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
+import type { Connections } from '../../connections/connections.ts';
 import type { Watcher, WatchHub } from '../../ports/watch-stream.ts';
-import type { Connections } from '../tls/connections.ts';
 import type { CallGate } from './call-gate.ts';
 import { parseStart } from './requests.ts';
 import { createWatchSink, type WatchServerStream } from './watch-sink.ts';
@@ -58,7 +58,7 @@ export function createWatchService({
       switch (message.case) {
         case 'start': {
           if (watcher !== undefined) throw new AppError('invalid_argument', 'Send `start` once.');
-          const caller = callerOf(stream.metadata);
+          const caller = callerOf(stream);
           clearTimeout(timer);
           connections.keep(peer, gone.signal);
           watcher = hub.attach(caller, parseStart(message.value), sink, gone.signal);

@@ -22,7 +22,7 @@ export interface Wired {
   readonly asked: unknown[][];
   readonly observed: string[];
   /** Session tokens that were checked. */
-  verified: number;
+  readonly verified: string[];
   readonly attached: Attached[];
   lease: IssuedLease;
   refusal: AppError | undefined;
@@ -74,7 +74,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
       agentName: 'bot',
     })),
     verifySession(token) {
-      wired.verified += 1;
+      wired.verified.push(token);
       if (token !== 's1') throw new AppError('identity_invalid', 'Open a new session.');
       return caller;
     },
@@ -113,7 +113,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
     certPem,
     asked,
     observed,
-    verified: 0,
+    verified: [],
     attached,
     lease: {
       leaseId: 'l1',

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { testCertificate } from '../grpc/wired.suite.ts';
+import { testCertificate } from '../adapters/grpc/wired.suite.ts';
 import { createHandshakeQueue, type HandshakeQueueOptions } from './handshake-queue.ts';
 
 let tls: HandshakeQueueOptions['tls'];

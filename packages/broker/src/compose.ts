@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@leasehold/core';
-import { createRegistry, type Logger, startOpsServer, systemClock, version } from '@leasehold/runtime';
+import { createRegistry, type Logger, rememberReady, startOpsServer, systemClock, version } from '@leasehold/runtime';
 import { startAdminServer } from './adapters/admin/admin-server.ts';
 import { createAgentTokenAuthenticator } from './adapters/auth/agent-token.ts';
 import { createSessionTokens } from './adapters/auth/session-token.ts';
@@ -22,7 +22,6 @@ import { createLending } from './app/lending.ts';
 import { sweepExpired } from './app/sweep-expired.ts';
 import { createWatchRevocations } from './app/watch-revocations.ts';
 import type { KeyService } from './ports/key-service.ts';
-import { createReadiness } from './readiness.ts';
 import type { BrokerSettings } from './settings.ts';
 import { loadBrokerKey } from './vault/broker-keys.ts';
 import { createVault } from './vault/envelope.ts';
@@ -39,6 +38,7 @@ export interface RunningBroker {
 }
 
 const sessionLifetimeMs = 3_600_000;
+const readyForMs = 1_000;
 const random = (count: number): Uint8Array => randomBytes(count);
 
 /** Picks the implementations and starts them: the one place that knows all layers. */
@@ -122,7 +122,16 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
     },
     ended,
   );
-  const ready = createReadiness({ check: () => store.check(), clock: systemClock });
+  // The store is asked by a write, in the queue in which a kill waits, and anybody may ask for it.
+  const look = async () => {
+    try {
+      await store.check();
+      return { ready: true };
+    } catch (thrown) {
+      return { ready: false, why: AppError.from(thrown).message };
+    }
+  };
+  const ready = rememberReady(look, systemClock, readyForMs);
   const ops = await startOpsServer({ host: settings['metrics-host'], port: settings['metrics-port'], registry, ready }, ended);
 
   const sweeping = setInterval(() => {

@@ -5,6 +5,7 @@ export * from './metrics.ts';
 export * from './ops-server.ts';
 export * from './private-file.ts';
 export * from './program.ts';
+export * from './remembered-ready.ts';
 export * from './safe-error.ts';
 export * from './settings.ts';
 export * from './system-clock.ts';

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startOpsServer } from './ops-server.ts';
@@ -6,10 +8,10 @@ import { startOpsServer } from './ops-server.ts';
 const end = new AbortController();
 let origin: string;
 let shown: object | undefined;
+const ready = async () => ({ ready: false, why: 'out of step' });
 
 beforeAll(async () => {
   const pages = { '/facts': () => shown };
-  const ready = async () => ({ ready: false, why: 'out of step' });
   const { port } = await startOpsServer({ host: '127.0.0.1', port: 0, registry: new Registry(), ready, pages }, end.signal);
   origin = `http://127.0.0.1:${port}`;
 });
@@ -48,4 +50,28 @@ test('a path that is not there names those that are', async () => {
 test('readiness says what is missing', async () => {
   const answer = await fetch(`${origin}/readyz`);
   expect([answer.status, await answer.text()]).toEqual([503, 'not ready: out of step\n']);
+});
+
+test('whoever holds connections and asks nothing keeps no probe out', async () => {
+  const limits = { maxConnections: 3 };
+  const { port } = await startOpsServer({ host: '127.0.0.1', port: 0, registry: new Registry(), ready, limits }, end.signal);
+  const dial = async () => {
+    const socket = connect(port, '127.0.0.1').resume();
+    await once(socket, 'connect');
+    return socket;
+  };
+  const first = await dial();
+  const closed = once(first, 'close');
+  const others = [await dial(), await dial()];
+  expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
+  await closed;
+  for (const socket of others) socket.destroy();
+});
+
+test('a request that does not arrive is not waited for', async () => {
+  const limits = { requestTimeoutMs: 20 };
+  const { port } = await startOpsServer({ host: '127.0.0.1', port: 0, registry: new Registry(), ready, limits }, end.signal);
+  const socket = connect(port, '127.0.0.1').resume();
+  socket.write('GET /livez HTTP/1.1\r\n');
+  await once(socket, 'close');
 });

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
+import { createServer, type Server as HttpServer } from 'node:http';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import { listening } from './listening.ts';
 
@@ -17,24 +17,31 @@ export interface OpsServerOptions {
   readonly ready: ReadyCheck;
   /** By path, such as `/environment`. */
   readonly pages?: Readonly<Record<string, OpsPage>>;
+  readonly limits?: Partial<OpsLimits>;
 }
 
-/** Node looks for connections that are over their time every 30 s, unless told otherwise. */
-const limits = { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 };
-/** Probes and scrapers are few; file descriptors are for those who have work to do. */
-const maxConnections = 1_000;
+export interface OpsLimits {
+  /** When more come, the connection that was idle for longest gives way: a probe gets in, whoever else holds connections. */
+  readonly maxConnections: number;
+  /** Time that a request has to arrive, ms. */
+  readonly requestTimeoutMs: number;
+}
+
+const defaults: OpsLimits = { maxConnections: 100, requestTimeoutMs: 5_000 };
 
 /**
  * Plain HTTP for probes and scrapers: `/livez` (the event loop turns), `/readyz` (work can be done), `/metrics` (Prometheus text), and
  * the program's own pages (JSON; under an address or as localhost). Nothing here is secret and nothing changes state: an agent may call it (THREATS 29). Closes when `ended` aborts.
  */
 export async function startOpsServer(
-  { host, port, registry, ready, pages = {} }: OpsServerOptions,
+  { host, port, registry, ready, pages = {}, limits }: OpsServerOptions,
   ended: AbortSignal,
 ): Promise<AddressInfo> {
   const pageAt = new Map(Object.entries(pages));
   const paths = ['/livez', '/readyz', '/metrics', ...pageAt.keys()];
-  const server = createServer(limits, async (request, response) => {
+  const { maxConnections, requestTimeoutMs } = { ...defaults, ...limits };
+  const times = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, connectionsCheckingInterval: requestTimeoutMs };
+  const server = createServer(times, async (request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
       response.end(request.method === 'HEAD' ? undefined : body);
@@ -53,8 +60,34 @@ export async function startOpsServer(
       return answer(500, 'failed\n');
     }
   });
-  server.maxConnections = maxConnections;
+  boundConnections(server, maxConnections);
   return listening(server, { host, port, what: 'metrics' }, ended);
+}
+
+function boundConnections(server: HttpServer, max: number): void {
+  const open = new Set<Socket>();
+  /** Without a request under way, the longest so first. */
+  const idle = new Set<Socket>();
+  const forget = (socket: Socket) => {
+    open.delete(socket);
+    idle.delete(socket);
+  };
+  server.on('connection', (socket) => {
+    open.add(socket);
+    idle.add(socket);
+    socket.once('close', () => forget(socket));
+    if (open.size <= max) return;
+    const [oldest = socket] = idle;
+    // Its own `close` comes later; a second newcomer must not count on it once more.
+    forget(oldest);
+    oldest.destroy();
+  });
+  server.on('request', ({ socket }, response) => {
+    idle.delete(socket);
+    response.once('close', () => {
+      if (open.has(socket)) idle.add(socket);
+    });
+  });
 }
 
 /** A web page can make a name of its own lead here, and read what is answered; an address it can't (DNS rebinding, THREATS 16). */

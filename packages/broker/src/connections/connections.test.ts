@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { beforeEach, expect, it } from 'vitest';
-import { type Connections, createConnections, networkOf } from './connections.ts';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type Connections, createConnections } from './connections.ts';
 
 class FakeSocket extends EventEmitter {
   static ports = 0;
@@ -28,13 +28,29 @@ class FakeSocket extends EventEmitter {
 let connections: Connections;
 let admitted: FakeSocket[];
 beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
   admitted = [];
-  connections = createConnections({ max: 4, onAdmitted: (socket) => admitted.push(socket as unknown as FakeSocket) });
+  connections = createConnections({
+    max: 4,
+    giveWayAfterMs: 10_000,
+    proveWithinMs: 30_000,
+    now: Date.now,
+    onAdmitted: (socket) => admitted.push(socket as unknown as FakeSocket),
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 const dial = (address: string): FakeSocket => {
   const socket = new FakeSocket(address);
   connections.admit(socket as unknown as Socket);
+  return socket;
+};
+/** And its handshake begins at once. */
+const begin = (address: string): FakeSocket => {
+  const socket = dial(address);
+  connections.begun(socket.peer);
   return socket;
 };
 const closed = () => new Promise((resolve) => setImmediate(resolve));
@@ -93,15 +109,70 @@ it('one that closed while it was kept is forgotten', async () => {
   expect(dial('10.0.0.9').isOpen).toBe(false);
 });
 
-it.each([
-  ['10.0.0.1', '10.0.0.1'],
-  ['::ffff:10.0.0.1', '10.0.0.1'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
-  ['2001:db8:1:2::6', '2001:db8:1:2'],
-  ['2001:db8::6', '2001:db8:0:0'],
-  ['::1', '0:0:0:0'],
-  ['fe80::1%eth0', 'fe80:0:0:0'],
-  [undefined, ''],
-])('%s counts as one of the network %s', (address, network) => {
-  expect(networkOf(address)).toBe(network);
+it('a /64 of IPv6 counts as one address, and an IPv4 address as itself', () => {
+  for (let n = 1; n <= 3; n += 1) dial(`2001:db8:0:1::${n}`);
+  dial('::ffff:10.0.0.1');
+  expect(dial('2001:db8:0:1:ffff::9').isOpen).toBe(false);
+  expect(dial('::ffff:10.0.0.2').isOpen).toBe(true);
+  expect(open()).toEqual(['2001:db8:0:1::1', '2001:db8:0:1::2', '::ffff:10.0.0.1', '::ffff:10.0.0.2']);
+});
+
+it('among equals the oldest that had its time to prove itself gives way to a newcomer', () => {
+  const first = begin('10.0.0.1');
+  vi.advanceTimersByTime(5_000);
+  const others = [2, 3, 4].map((n) => begin(`10.0.0.${n}`));
+  vi.advanceTimersByTime(4_999);
+  expect(dial('10.0.0.5').isOpen).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(dial('10.0.0.6').isOpen).toBe(true);
+  expect([first, ...others].map(({ isOpen }) => isOpen)).toEqual([false, true, true, true]);
+  expect(dial('10.0.0.7').isOpen).toBe(false);
+});
+
+it('nobody gives way for having waited for his handshake', () => {
+  for (const n of [1, 2, 3, 4]) dial(`10.0.0.${n}`);
+  vi.advanceTimersByTime(600_000);
+  expect(dial('10.0.0.5').isOpen).toBe(false);
+});
+
+it('who has the most gets no place of others, however old those are', () => {
+  for (const n of [1, 2, 3]) begin(`10.0.0.${n}`);
+  begin('10.0.0.9');
+  vi.advanceTimersByTime(20_000);
+  expect(dial('10.0.0.9').isOpen).toBe(false);
+});
+
+it('one that proves nothing is closed when its time is up, and each question that came whole gives it new time', async () => {
+  const [silent, asking] = [begin('10.0.0.1'), begin('10.0.0.2')];
+  vi.advanceTimersByTime(29_999);
+  connections.asked(asking.peer);
+  vi.advanceTimersByTime(1);
+  expect([silent.isOpen, asking.isOpen]).toEqual([false, true]);
+  vi.advanceTimersByTime(29_999);
+  expect(asking.isOpen).toBe(false);
+});
+
+it('one that was proven gives way to nobody until that is long ago, and is never closed for its silence', () => {
+  const proven = [1, 2, 3, 4].map((n) => begin(`10.0.0.${n}`));
+  for (const { peer } of proven) connections.proven(peer);
+  vi.advanceTimersByTime(20_000);
+  for (const { peer } of proven.slice(1)) connections.proven(peer);
+  vi.advanceTimersByTime(19_999);
+  expect(dial('10.0.0.5').isOpen).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(dial('10.0.0.6').isOpen).toBe(true);
+  vi.advanceTimersByTime(600_000);
+  expect(proven.map(({ isOpen }) => isOpen)).toEqual([false, true, true, true]);
+});
+
+it('one whose stream is over counts as unproven from then on', () => {
+  const over = new AbortController();
+  const sockets = [1, 2, 3, 4].map((n) => begin(`10.0.0.${n}`));
+  for (const { peer } of sockets) connections.keep(peer, over.signal);
+  vi.advanceTimersByTime(600_000);
+  over.abort();
+  expect(dial('10.0.0.5').isOpen).toBe(false);
+  vi.advanceTimersByTime(10_000);
+  expect(dial('10.0.0.6').isOpen).toBe(true);
+  expect(sockets.map(({ isOpen }) => isOpen)).toEqual([false, true, true, true]);
 });

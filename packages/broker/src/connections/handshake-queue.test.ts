@@ -28,6 +28,7 @@ async function listen(changes: Partial<HandshakeQueueOptions>) {
     atOnce: 2,
     patienceMs: 60_000,
     timeoutMs: 60_000,
+    onBegin: () => {},
     onSecure: (socket) => secure.push(socket),
     ...changes,
   });

@@ -1,30 +1,39 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
-import { networkOf, peerOf } from './connections.ts';
+import { peerOf } from './connections.ts';
+import { networkOf } from './network-of.ts';
 
 /** Lets connections in through TLS, a few at a time. */
 export interface HandshakeQueue {
   admit(socket: Socket): void;
 }
 
+export interface TlsPair {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
 export interface HandshakeQueueOptions {
-  readonly tls: { readonly certPem: string; readonly keyPem: string };
-  /** The one protocol that is spoken here, by its ALPN name. */
-  readonly protocol: 'h2' | 'http/1.1';
+  readonly tls: TlsPair;
+  /** What is spoken inside, as ALPN names it. */
+  readonly protocol: string;
   /** Handshakes under way at once. Each costs a millisecond or two: a crowd that reconnects must not hold the event loop against those inside. */
   readonly atOnce: number;
   /** After this the next one begins, whatever becomes of this one: who dawdles holds up nobody. */
   readonly patienceMs: number;
   /** A handshake that takes longer is cut. */
   readonly timeoutMs: number;
+  /** The turn of this peer has come. */
+  readonly onBegin: (peer: string) => void;
   readonly onSecure: (socket: TLSSocket) => void;
 }
 
 /**
- * Those who wait are bounded by the connections that the listener takes. Addresses take turns, and those of one address come in the order in which
- * they came: who floods waits behind itself.
+ * Those who wait are bounded by the connections that the listener takes. Networks take turns, and those of one come in the order in which they came: who
+ * floods waits behind itself.
  */
-export function createHandshakeQueue({ tls, protocol, atOnce, patienceMs, timeoutMs, onSecure }: HandshakeQueueOptions): HandshakeQueue {
+export function createHandshakeQueue(options: HandshakeQueueOptions): HandshakeQueue {
+  const { tls, protocol, atOnce, patienceMs, timeoutMs, onBegin, onSecure } = options;
   /** By network, the one whose turn it is first. */
   const waiting = new Map<string, Set<Socket>>();
   /** By peer: what makes room for the next. */
@@ -41,14 +50,14 @@ export function createHandshakeQueue({ tls, protocol, atOnce, patienceMs, timeou
   server.on('tlsClientError', (_, secure) => secure.destroy());
 
   function next(): void {
-    for (const [address, sockets] of waiting) {
+    for (const [network, sockets] of waiting) {
       if (underWay.size >= atOnce) return;
       const [socket] = sockets;
-      waiting.delete(address);
+      waiting.delete(network);
       if (socket === undefined) continue;
       sockets.delete(socket);
       // To the end of the line, where this loop comes to it again.
-      if (sockets.size > 0) waiting.set(address, sockets);
+      if (sockets.size > 0) waiting.set(network, sockets);
       begin(socket);
     }
   }
@@ -64,14 +73,15 @@ export function createHandshakeQueue({ tls, protocol, atOnce, patienceMs, timeou
     const patience = setTimeout(makeRoom, patienceMs);
     underWay.set(peer, makeRoom);
     socket.once('close', makeRoom);
+    onBegin(peer);
     server.emit('connection', socket);
   }
 
   return {
     admit(socket) {
-      const address = networkOf(socket.remoteAddress);
-      const sockets = waiting.get(address) ?? new Set();
-      waiting.set(address, sockets.add(socket));
+      const network = networkOf(`${socket.remoteAddress}`);
+      const sockets = waiting.get(network) ?? new Set();
+      waiting.set(network, sockets.add(socket));
       socket.once('close', () => sockets.delete(socket));
       next();
     },

@@ -23,7 +23,12 @@ export interface AdminRequestRecord {
 const maxBodyBytes = 65_536;
 
 /** The admin API as a web application: every route wants an operator token, every body is parsed strictly, every error is typed. */
-export function createAdminApp(admin: AdminUseCases, onRequest: (record: AdminRequestRecord) => void): Hono<Env> {
+export function createAdminApp(
+  admin: AdminUseCases,
+  onRequest: (record: AdminRequestRecord) => void,
+  /** Told of each request that an operator makes, with what carries it. */
+  onProven: (carrier: Env['Bindings']) => void = () => {},
+): Hono<Env> {
   const app = new Hono<Env>();
 
   app.use('*', async (c, next) => {
@@ -41,6 +46,7 @@ export function createAdminApp(admin: AdminUseCases, onRequest: (record: AdminRe
     const [, token] = /^Bearer ([\x21-\x7e]+)$/.exec(c.req.header('authorization') ?? '') ?? [];
     if (token === undefined) throw new AppError('identity_invalid', 'The admin API wants an operator token: authorization: Bearer …');
     c.set('operator', await admin.authenticateOperator(token));
+    onProven(c.env);
     await next();
   });
   app.use(

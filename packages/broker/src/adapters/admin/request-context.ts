@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server';
 import type { RevocationResource } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
 import type { Context, Hono } from 'hono';
@@ -9,7 +10,7 @@ import { toRevocationResource } from './resources.ts';
 
 /** What every route takes out of its request, and puts around its answer. */
 
-export type Env = { Variables: { operator: Operator; requestId: string } };
+export type Env = { Bindings: HttpBindings; Variables: { operator: Operator; requestId: string } };
 export type Ctx = Context<Env>;
 export type App = Hono<Env>;
 

@@ -19,6 +19,10 @@ export interface CallGateOptions {
   readonly verifySession: LendingUseCases['verifySession'];
   /** Told of the unary calls that are ended here. */
   readonly onCall: UnaryObserver;
+  /** A request to open a session came whole from this peer (address:port). */
+  readonly onAsked: (peer: string) => void;
+  /** A call of this peer carries the token of a session. */
+  readonly onProven: (peer: string) => void;
   readonly maxOpenBytes: number;
   /** When more `Open` requests than this have not arrived whole, the oldest gives way: an honest one takes no longer than a packet or two. */
   readonly maxUnfinishedOpens: number;
@@ -35,7 +39,8 @@ const watchPath = methodWire(LeaseService.method.watch).path;
 const nothing = (): void => undefined;
 
 export function createCallGate(options: CallGateOptions): CallGate {
-  const { verifySession, onCall, maxOpenBytes, maxUnfinishedOpens, maxWatchMessageBytes, arriveWithinMs, lingerMs } = options;
+  const { verifySession, onCall, onAsked, onProven, maxOpenBytes, maxUnfinishedOpens, maxWatchMessageBytes, arriveWithinMs, lingerMs } =
+    options;
   /** Kept from the headers, so that a call's token is verified once. */
   const callers = new WeakMap<Metadata, SessionClaims>();
   /** What ends them, the oldest first. */
@@ -70,6 +75,7 @@ export function createCallGate(options: CallGateOptions): CallGate {
     const begin = (metadata: Metadata) => {
       if (path === openPath) return takeOpen();
       callers.set(metadata, verifySession(bearerOf(metadata)));
+      onProven(call.getPeer());
       if (path === watchPath) stream.bound(maxWatchMessageBytes, stream.reset);
       else expectWhole();
     };
@@ -93,6 +99,7 @@ export function createCallGate(options: CallGateOptions): CallGate {
           onReceiveHalfClose(pass) {
             isWhole = true;
             arrived();
+            if (path === openPath) onAsked(call.getPeer());
             pass();
           },
           // Once a status was sent, too.

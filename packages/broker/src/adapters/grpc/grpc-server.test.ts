@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { Channel, ChannelCredentials } from '@grpc/grpc-js';
-import { createClient, LeaseService } from '@leasehold/contract/grpc';
+import { Channel, ChannelCredentials, connectivityState } from '@grpc/grpc-js';
+import { createClient, LeaseService, SessionService } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { caller, type Wired, wire } from './wired.suite.ts';
@@ -171,6 +171,33 @@ test('who floods it with connections costs itself: streams stay, and other addre
   end.abort();
   channel.close();
   await flooded.stop();
+});
+
+test('when every network has one connection, those that had their time and proved nothing give way to a newcomer', async () => {
+  const full = await wire({ maxConnections: 3, giveWayAfterMs: 0 });
+  const silent = [1, 2, 3].map((n) => connect({ host: '127.0.0.1', port: full.server.port, localAddress: `127.0.1.${n}` }));
+  for (const socket of silent) socket.on('error', () => {});
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  expect(await codeOf(full.leases.renew({ leaseId: 'l1' }, session))).toBe('ok');
+  for (const socket of silent) socket.destroy();
+  await full.stop();
+});
+
+test('a connection on which nothing is proven is closed; one with a session, or a good proof, stays', async () => {
+  const small = await wire({ proveWithinMs: 1_500 });
+  const dial = () => {
+    const channel = new Channel(small.target, small.credentials, { ...small.clientOptions, 'grpc.use_local_subchannel_pool': 1 });
+    return { channel, leases: createClient(LeaseService, channel), sessions: createClient(SessionService, channel) };
+  };
+  const [working, proving, refused] = [dial(), dial(), dial()];
+  expect(await codeOf(working.leases.renew({ leaseId: 'l1' }, session))).toBe('ok');
+  const proof = { proof: { case: 'agentToken', value: 'tok' }, instanceId: 'instance-0123456789', instanceName: 'pod-1' } as const;
+  expect(await codeOf(proving.sessions.open(proof))).toBe('ok');
+  expect(await codeOf(refused.leases.renew({ leaseId: 'l1' }, { deadlineMs: 10_000 }))).toBe('identity_missing');
+  await vi.waitFor(() => expect(refused.channel.getConnectivityState(false)).not.toBe(connectivityState.READY), 5_000);
+  for (const { channel } of [working, proving]) expect(channel.getConnectivityState(false)).toBe(connectivityState.READY);
+  for (const { channel } of [working, proving, refused]) channel.close();
+  await small.stop();
 });
 
 test('it stops although a peer keeps its connection', async () => {

@@ -1,9 +1,8 @@
-import { createServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addService, LeaseService, SessionService, type UnaryObserver } from '@leasehold/contract/grpc';
 import { listening } from '@leasehold/runtime';
-import { createConnections } from '../../connections/connections.ts';
-import { createHandshakeQueue } from '../../connections/handshake-queue.ts';
+import type { TlsPair } from '../../connections/handshake-queue.ts';
+import { createTlsEntrance, type EntranceLimits } from '../../connections/tls-entrance.ts';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { WatchHub } from '../../ports/watch-stream.ts';
 import { createCallGate } from './call-gate.ts';
@@ -14,7 +13,7 @@ import { createWatchService } from './watch-service.ts';
 export interface GrpcServerOptions {
   readonly lending: LendingUseCases;
   readonly hub: WatchHub;
-  readonly tls: { readonly certPem: string; readonly keyPem: string };
+  readonly tls: TlsPair;
   readonly host: string;
   readonly port: number;
   /** For metrics and logs. */
@@ -22,8 +21,7 @@ export interface GrpcServerOptions {
   readonly limits?: Partial<GrpcLimits>;
 }
 
-export interface GrpcLimits {
-  readonly maxConnections: number;
+export interface GrpcLimits extends EntranceLimits {
   /** Calls and streams at once on one connection. */
   readonly maxStreamsPerConnection: number;
   readonly maxRequestBytes: number;
@@ -35,8 +33,6 @@ export interface GrpcLimits {
   /** What may wait on one watch stream for its reader. */
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
-  /** TLS handshakes under way at once; a crowd that reconnects waits for its turn. */
-  readonly maxHandshakes: number;
   /** How long what was ended may take to leave by itself, ms. */
   readonly lingerMs: number;
 }
@@ -47,11 +43,12 @@ export interface GrpcServer {
   readonly closed: Promise<void>;
 }
 
-const handshakePatienceMs = 250;
-const handshakeTimeoutMs = 20_000;
-
 const defaults: GrpcLimits = {
   maxConnections: 25_000,
+  maxHandshakes: 32,
+  handshakeTimeoutMs: 20_000,
+  giveWayAfterMs: 10_000,
+  proveWithinMs: 30_000,
   maxStreamsPerConnection: 256,
   maxRequestBytes: 1_048_576,
   maxOpenBytes: 8_192,
@@ -60,7 +57,6 @@ const defaults: GrpcLimits = {
   arriveWithinMs: 10_000,
   maxQueuedMessages: 8_192,
   maxQueuedBytes: 2_097_152,
-  maxHandshakes: 32,
   lingerMs: 1_000,
 };
 
@@ -68,7 +64,13 @@ const defaults: GrpcLimits = {
 export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSignal): Promise<GrpcServer> {
   const { lending, hub, tls, host, port, onCall = () => {} } = options;
   const limits = { ...defaults, ...options.limits };
-  const gate = createCallGate({ verifySession: lending.verifySession, onCall, ...limits });
+  const gate = createCallGate({
+    verifySession: lending.verifySession,
+    onCall,
+    onAsked: (peer) => connections.asked(peer),
+    onProven: (peer) => connections.proven(peer),
+    ...limits,
+  });
   const server = new Server({
     interceptors: [gate.interceptor],
     'grpc.max_receive_message_length': limits.maxRequestBytes,
@@ -79,27 +81,23 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
     'grpc.max_connection_idle_ms': 600_000,
     'grpc.enable_channelz': 0,
   });
-  // TLS is ended here, so that the server gets connections that are secure already.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const handshakes = createHandshakeQueue({
+  const { listener, connections } = createTlsEntrance({
     tls,
     protocol: 'h2',
-    atOnce: limits.maxHandshakes,
-    patienceMs: handshakePatienceMs,
-    timeoutMs: handshakeTimeoutMs,
+    ...limits,
     onSecure: (socket) => injector.injectConnection(socket),
   });
-  const connections = createConnections({ max: limits.maxConnections, onAdmitted: (socket) => handshakes.admit(socket) });
-  addService(server, SessionService, createSessionService(lending, onCall));
+  addService(
+    server,
+    SessionService,
+    createSessionService(lending, (peer) => connections.proven(peer), onCall),
+  );
   addService(server, LeaseService, {
     ...createLeaseService(lending, gate.callerOf, onCall),
     watch: createWatchService({ callerOf: gate.callerOf, hub, ...limits, connections }),
   });
 
-  const listener = createServer({ noDelay: true }, (socket) => {
-    socket.on('error', () => socket.destroy());
-    connections.admit(socket);
-  });
   const address = await listening(listener, { host, port, what: 'grpc' }, ended);
 
   const { promise: closed, resolve } = Promise.withResolvers<void>();

@@ -2,11 +2,16 @@ import { type ServiceHandlers, type SessionService, type UnaryObserver, unary } 
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import { parseOpen } from './requests.ts';
 
-export function createSessionService(lending: LendingUseCases, onCall: UnaryObserver): ServiceHandlers<typeof SessionService.method> {
+export function createSessionService(
+  lending: LendingUseCases,
+  onProven: (peer: string) => void,
+  onCall: UnaryObserver,
+): ServiceHandlers<typeof SessionService.method> {
   return {
-    open: unary(async (request) => {
+    open: unary(async (request, call) => {
       const { agentToken, instance } = parseOpen(request);
       const { token, expiresInMs, ...opened } = await lending.openSession({ agentToken }, instance);
+      onProven(call.getPeer());
       return { ...opened, sessionToken: token, expiresInMs: BigInt(expiresInMs) };
     }, onCall),
   };

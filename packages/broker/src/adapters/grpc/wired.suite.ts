@@ -21,7 +21,7 @@ export interface Wired {
   /** Use case and arguments, in order. */
   readonly asked: unknown[][];
   readonly observed: string[];
-  /** Session tokens that were checked. */
+  /** The token of each verification. */
   readonly verified: string[];
   readonly attached: Attached[];
   lease: IssuedLease;
@@ -56,6 +56,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
   const end = new AbortController();
   const asked: unknown[][] = [];
   const observed: string[] = [];
+  const verified: string[] = [];
   const attached: Attached[] = [];
   const record = <T>(name: string, result: () => T) => {
     return async (...given: unknown[]): Promise<T> => {
@@ -74,7 +75,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
       agentName: 'bot',
     })),
     verifySession(token) {
-      wired.verified.push(token);
+      verified.push(token);
       if (token !== 's1') throw new AppError('identity_invalid', 'Open a new session.');
       return caller;
     },
@@ -113,7 +114,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
     certPem,
     asked,
     observed,
-    verified: [],
+    verified,
     attached,
     lease: {
       leaseId: 'l1',

@@ -7,7 +7,14 @@ export function parseAs<S extends v.GenericSchema>(schema: S, input: unknown, wh
   if (parsed.success) return parsed.output;
   const problems = parsed.issues.map((issue) => {
     const path = v.getDotPath(issue) ?? '';
-    return `${path === '' ? what : `"${path}"`} ${issue.type === 'strict_object' ? `is not known here, or is missing` : `is not valid: ${issue.expected === null ? issue.type : `expected ${issue.expected}`}`}`;
+    return `${path === '' ? what : `"${path}"`} ${problemOf(issue)}`;
   });
   throw new AppError('invalid_argument', `${[...new Set(problems)].join('\n')}`);
+}
+
+function problemOf({ type, expected, message }: v.BaseIssue<unknown>): string {
+  if (type === 'strict_object') return 'is not known here, or is missing';
+  // valibot's own messages quote what came; ours say what it must be.
+  if (!message.startsWith('Invalid ')) return message;
+  return `is not valid: ${expected === null ? type : `expected ${expected}`}`;
 }

@@ -136,6 +136,21 @@ describe('what comes in', () => {
     ]);
   });
 
+  test.each([
+    [{ ttl_ms: 400_000.5 }, '"ttl_ms" must be a whole number'],
+    [{ ttl_ms: '5m' }, '"ttl_ms" must be a number'],
+    [{ rate_per_minute: 0.5 }, '"rate_per_minute" must be a whole number'],
+    [{ rate_per_minute: 5e9 }, 'the rate is a whole number of requests a minute, from 1 to 4294967295.'],
+    // A form of ISO 8601 that is no time to JavaScript.
+    [{ not_after: '2090-01-31T12:00:00+05' }, '"not_after" must be an RFC 3339 time such as 2030-01-31T12:00:00Z'],
+  ])('a grant with %j is refused, with what it must be, and nothing is changed', async (limits, message) => {
+    const grants = () => rig.admin.listGrants(rig.root, 'one', { limit: 10, after: undefined });
+    const before = await grants();
+    const answer = await send('PUT', '/v1/tenants/one/grants', { agent: 'agent', credential: 'api', ...limits }, tokens.one);
+    expect([answer.status, await answer.json()]).toEqual([400, { error: expect.objectContaining({ message }) }]);
+    expect(await grants()).toEqual(before);
+  });
+
   test.each(['/agents?limit=0', '/agents?limit=1001', '/agents?limit=1e2', '/audit?newest=0', '/audit?after=-1', '/confirmations?seq=1'])(
     '%s is refused with 400, never clamped',
     async (path) => {

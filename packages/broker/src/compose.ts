@@ -16,6 +16,7 @@ import { createInProcessSignal } from './adapters/signal/in-process.ts';
 import { createAuditMac } from './adapters/sql/audit-mac.ts';
 import { createSqliteStore } from './adapters/sql/sqlite-store.ts';
 import { openBrokerIdentity, readGivenIdentity, type TlsIdentity } from './adapters/tls/broker-identity.ts';
+import { followIdentity } from './adapters/tls/follow-identity.ts';
 import { createAdministration } from './app/administration.ts';
 import { ensureRootOperator } from './app/ensure-root-operator.ts';
 import { createLending } from './app/lending.ts';
@@ -39,6 +40,7 @@ export interface RunningBroker {
 
 const sessionLifetimeMs = 3_600_000;
 const readyForMs = 1_000;
+const identityEveryMs = 3_600_000;
 const random = (count: number): Uint8Array => randomBytes(count);
 
 /** Picks the implementations and starts them: the one place that knows all layers. */
@@ -94,12 +96,12 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
   await ensureRootOperator({ store, file: operatorToken, mintToken: mint, hashToken, randomBytes: random });
 
   const identity = await openIdentity(settings);
-  const tls = { certPem: identity.certPem.toString(), keyPem: identity.keyPem.toString() };
+  metrics.certificateEnds(identity.expiresAt);
   const grpc = await startGrpcServer(
     {
       lending,
       hub,
-      tls,
+      tls: identity.tls,
       host: settings['grpc-host'],
       port: settings['grpc-port'],
       onCall: ({ path, outcome, durationMs, thrown }) => {
@@ -112,13 +114,29 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
   const adminServer = await startAdminServer(
     {
       admin,
-      tls,
+      tls: identity.tls,
       host: settings['admin-host'],
       port: settings['admin-port'],
       onRequest: ({ method, route, status, requestId, durationMs, thrown }) => {
         if (status >= 500) log.error({ method, route, status, requestId, err: thrown }, 'an admin request failed');
         else log.info({ method, route, status, requestId, durationMs }, 'admin request');
       },
+    },
+    ended,
+  );
+  const useIdentity = ({ tls, expiresAt }: TlsIdentity) => {
+    grpc.use(tls);
+    adminServer.use(tls);
+    metrics.certificateEnds(expiresAt);
+    log.info({ expiresAt: new Date(expiresAt).toISOString() }, 'another certificate is in use');
+  };
+  followIdentity(
+    {
+      identity,
+      open: () => openIdentity(settings),
+      everyMs: identityEveryMs,
+      onChanged: useIdentity,
+      onFault: (err) => log.warn({ err }, 'the certificate could not be looked at'),
     },
     ended,
   );

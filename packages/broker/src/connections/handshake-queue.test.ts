@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
@@ -44,6 +45,7 @@ async function listen(changes: Partial<HandshakeQueueOptions>) {
     return client;
   };
   return {
+    queue,
     secure,
     /** Resolves once the listener has it. */
     async openSilent(localAddress = '127.0.0.1') {
@@ -52,9 +54,9 @@ async function listen(changes: Partial<HandshakeQueueOptions>) {
       await accepted;
       return client;
     },
-    openTls: (localAddress = '127.0.0.1') => {
+    openTls: (localAddress = '127.0.0.1', ca = tls.certPem) => {
       const socket = connectTcp({ port, host: '127.0.0.1', localAddress });
-      return kept(connectTls({ socket, ca: tls.certPem, servername: 'broker.test', ALPNProtocols: ['h2'] }));
+      return kept(connectTls({ socket, ca, servername: 'broker.test', ALPNProtocols: ['h2'] }));
     },
   };
 }
@@ -96,4 +98,20 @@ it('addresses take turns: who floods waits behind itself', async () => {
 it('a handshake that takes too long is cut', async () => {
   const { openSilent } = await listen({ timeoutMs: 20 });
   await once(await openSilent(), 'close');
+});
+
+it('another certificate is for handshakes that begin later, and costs no connection', async () => {
+  const { queue, secure, openTls } = await listen({});
+  const fingerprint = (client: TLSSocket) => client.getPeerX509Certificate()?.fingerprint256;
+  const before = openTls();
+  await once(before, 'secureConnect');
+  const renewed = await testCertificate();
+  queue.use(renewed);
+  const after = openTls('127.0.0.1', renewed.certPem);
+  await once(after, 'secureConnect');
+  expect([before, after].map(fingerprint)).toEqual([tls, renewed].map(({ certPem }) => new X509Certificate(certPem).fingerprint256));
+  await vi.waitFor(() => expect(secure.length).toBe(2));
+  secure[0]?.write('still here');
+  expect(String((await once(before, 'data'))[0])).toBe('still here');
+  expect(after.alpnProtocol).toBe('h2');
 });

@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
-import { createServer, type TLSSocket } from 'node:tls';
+import { createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { peerOf } from './connections.ts';
 import { networkOf } from './network-of.ts';
 
 /** Lets connections in through TLS, a few at a time. */
 export interface HandshakeQueue {
   admit(socket: Socket): void;
+  /** Handshakes that begin from now on are made with this. */
+  use(tls: TlsPair): void;
 }
 
 export interface TlsPair {
@@ -39,14 +41,11 @@ export function createHandshakeQueue(options: HandshakeQueueOptions): HandshakeQ
   /** By peer: what makes room for the next. */
   const underWay = new Map<string, () => void>();
   // Never listens: it is handed connections one by one.
-  const server = createServer(
-    { cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2', ALPNProtocols: [protocol], handshakeTimeout: timeoutMs },
-    (secure) => {
-      underWay.get(peerOf(secure))?.();
-      secure.on('error', () => secure.destroy());
-      onSecure(secure);
-    },
-  );
+  const server = createServer({ ...contextOf(tls), ALPNProtocols: [protocol], handshakeTimeout: timeoutMs }, (secure) => {
+    underWay.get(peerOf(secure))?.();
+    secure.on('error', () => secure.destroy());
+    onSecure(secure);
+  });
   server.on('tlsClientError', (_, secure) => secure.destroy());
 
   function next(): void {
@@ -85,5 +84,11 @@ export function createHandshakeQueue(options: HandshakeQueueOptions): HandshakeQ
       socket.once('close', () => sockets.delete(socket));
       next();
     },
+    use: (other) => server.setSecureContext(contextOf(other)),
   };
+}
+
+/** `setSecureContext` forgets what it isn't told again. */
+function contextOf({ certPem, keyPem }: TlsPair): SecureContextOptions {
+  return { cert: certPem, key: keyPem, minVersion: 'TLSv1.2' };
 }

@@ -11,6 +11,8 @@ export interface TlsEntrance {
   /** Not listening yet. */
   readonly listener: Server;
   readonly connections: Connections;
+  /** New connections get this certificate; those that are open stay. */
+  use(tls: TlsPair): void;
 }
 
 export interface EntranceLimits {
@@ -55,5 +57,5 @@ export function createTlsEntrance(options: TlsEntranceOptions): TlsEntrance {
     socket.on('error', () => socket.destroy());
     connections.admit(socket);
   });
-  return { listener, connections };
+  return { listener, connections, use: handshakes.use };
 }

@@ -3,7 +3,7 @@ import { getRequestListener } from '@hono/node-server';
 import { listening } from '@leasehold/runtime';
 import { peerOf } from '../../connections/connections.ts';
 import type { TlsPair } from '../../connections/handshake-queue.ts';
-import { createTlsEntrance, type EntranceLimits } from '../../connections/tls-entrance.ts';
+import { createTlsEntrance, type EntranceLimits, type TlsEntrance } from '../../connections/tls-entrance.ts';
 import type { AdminUseCases } from '../../ports/use-cases.ts';
 import { type AdminRequestRecord, createAdminApp } from './admin-app.ts';
 
@@ -16,6 +16,12 @@ export interface AdminServerOptions {
   readonly limits?: Partial<EntranceLimits>;
 }
 
+export interface AdminServer {
+  readonly port: number;
+  /** As in `TlsEntrance`. */
+  readonly use: TlsEntrance['use'];
+}
+
 /** Operators are few, and share the process with the sidecars: a flood here must cost those nothing. */
 const defaults: EntranceLimits = {
   maxConnections: 500,
@@ -26,7 +32,7 @@ const defaults: EntranceLimits = {
 };
 
 /** Serves the admin API over TLS alone, until `ended` aborts. */
-export async function startAdminServer(options: AdminServerOptions, ended: AbortSignal): Promise<{ readonly port: number }> {
+export async function startAdminServer(options: AdminServerOptions, ended: AbortSignal): Promise<AdminServer> {
   const { admin, tls, host, port, onRequest, limits } = options;
   const app = createAdminApp(admin, onRequest, ({ incoming, outgoing }) => {
     // An operator's request, and the stream of confirmations that it may be, gives way to nobody.
@@ -38,7 +44,7 @@ export async function startAdminServer(options: AdminServerOptions, ended: Abort
     { headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384, connectionsCheckingInterval: 5_000 },
     getRequestListener(app.fetch),
   );
-  const { listener, connections } = createTlsEntrance({
+  const { listener, connections, use } = createTlsEntrance({
     tls,
     protocol: 'http/1.1',
     ...defaults,
@@ -49,5 +55,6 @@ export async function startAdminServer(options: AdminServerOptions, ended: Abort
   server.emit('listening');
   listener.once('close', () => server.close());
   ended.addEventListener('abort', () => connections.cutAll(), { once: true });
-  return listening(listener, { host, port, what: 'admin' }, ended);
+  const address = await listening(listener, { host, port, what: 'admin' }, ended);
+  return { port: address.port, use };
 }

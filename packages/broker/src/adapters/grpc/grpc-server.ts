@@ -2,7 +2,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addService, LeaseService, SessionService, type UnaryObserver } from '@leasehold/contract/grpc';
 import { listening } from '@leasehold/runtime';
 import type { TlsPair } from '../../connections/handshake-queue.ts';
-import { createTlsEntrance, type EntranceLimits } from '../../connections/tls-entrance.ts';
+import { createTlsEntrance, type EntranceLimits, type TlsEntrance } from '../../connections/tls-entrance.ts';
 import type { LendingUseCases } from '../../ports/use-cases.ts';
 import type { WatchHub } from '../../ports/watch-stream.ts';
 import { createCallGate } from './call-gate.ts';
@@ -41,6 +41,8 @@ export interface GrpcServer {
   readonly port: number;
   /** Resolves when `ended` aborted and every connection is closed. */
   readonly closed: Promise<void>;
+  /** As in `TlsEntrance`. */
+  readonly use: TlsEntrance['use'];
 }
 
 const defaults: GrpcLimits = {
@@ -82,7 +84,7 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
     'grpc.enable_channelz': 0,
   });
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const { listener, connections } = createTlsEntrance({
+  const { listener, connections, use } = createTlsEntrance({
     tls,
     protocol: 'h2',
     ...limits,
@@ -112,5 +114,5 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
     listener.on('close', () => clearTimeout(timer));
   };
   ended.addEventListener('abort', shutDown, { once: true });
-  return { port: address.port, closed };
+  return { port: address.port, closed, use };
 }

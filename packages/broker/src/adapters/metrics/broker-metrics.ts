@@ -15,6 +15,8 @@ export interface BrokerMetrics {
   /** A sidecar confirmed a revocation this many ms after its commit. */
   confirmed(latencyMs: number): void;
   expired(count: number): void;
+  /** When the certificate that both ports show ends, ms since the epoch. */
+  certificateEnds(atMs: number): void;
 }
 
 /** The broker's Prometheus metrics, in the glossary's words. Labels come from closed sets: never an id, a name or a host. */
@@ -51,6 +53,12 @@ export function createBrokerMetrics(registry: Registry): BrokerMetrics {
     name: 'leasehold_broker_revocation_propagation_seconds',
     help: 'From the commit of a revocation to a sidecar having purged what it covers.',
     buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5],
+    registers,
+  });
+
+  const certificateEnd = new Gauge({
+    name: 'leasehold_broker_certificate_expires_timestamp_seconds',
+    help: 'When the certificate of the gRPC port and the admin API ends, in seconds since the epoch.',
     registers,
   });
 
@@ -118,5 +126,6 @@ export function createBrokerMetrics(registry: Registry): BrokerMetrics {
     },
     confirmed: (latencyMs) => propagation.observe(latencyMs / 1_000),
     expired: (count) => ended.inc({ reason: 'expired' }, count),
+    certificateEnds: (atMs) => certificateEnd.set(atMs / 1_000),
   };
 }

@@ -1,16 +1,17 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@leasehold/core';
-import { readPrivateFile } from '@leasehold/runtime';
+import { readPrivateFile, replaceFile } from '@leasehold/runtime';
+import type { TlsPair } from '../../connections/handshake-queue.ts';
 import { issueServer, makeCa } from './issue.ts';
-import { writeWhole } from './write-whole.ts';
 
 export interface TlsIdentity {
-  readonly certPem: Buffer;
-  readonly keyPem: Buffer;
+  readonly tls: TlsPair;
   /** The certificate that clients trust. */
   readonly caFile: string;
+  /** When the server's certificate ends, ms since the epoch. */
+  readonly expiresAt: number;
 }
 
 const serverDays = 90;
@@ -18,61 +19,118 @@ const renewBelowDays = 30;
 const dayMs = 86_400_000;
 
 /**
- * The broker's own CA and server certificate in `dir`. Both are made at the first start; the server certificate is issued anew when it
- * nears its end or its names changed. Any file that is there but can't be read, is loose or doesn't fit is an error: nothing is ever
- * regenerated over it.
+ * The broker's own CA and server certificate in `dir`. Both are made at the first start; the server certificate is issued anew when it nears its
+ * end or its names changed, so whoever runs for long calls this now and then. Any file that is there but can't be read, is loose or doesn't fit
+ * is an error: nothing is ever regenerated over it.
  */
 export async function openBrokerIdentity(dir: string, names: readonly string[], now: number): Promise<TlsIdentity> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const files = { ca: join(dir, 'ca.pem'), caKey: join(dir, 'ca.key'), cert: join(dir, 'server.pem'), key: join(dir, 'server.key') };
+  const files = filesIn(dir);
   const there = await Promise.all([exists(files.ca), exists(files.caKey)]);
   if (there.every((each) => !each)) await saveNewCa(files, now);
   const ca = await readPair(files.ca, files.caKey);
-  const isIssued = (await exists(files.cert)) || (await exists(files.key));
-  const current = isIssued ? await readPair(files.cert, files.key) : undefined;
-  if (current === undefined || !serves(current.certificate, ca.certificate, names, now)) {
-    const issued = await issueServer({ caCertPem: ca.certPem.toString(), caKeyPem: ca.keyPem.toString(), names, now, days: serverDays });
-    await writeWhole(files.key, issued.keyPem, 0o600);
-    await writeWhole(files.cert, issued.certPem, 0o644);
-  }
-  const { certPem, keyPem } = await readPair(files.cert, files.key);
-  return { certPem, keyPem, caFile: files.ca };
+  const current = (await exists(files.server)) ? await readServer(files.server) : await readOldServer(files);
+  const isGood = current !== undefined && serves(current.certificate, ca.certificate, names, now);
+  const server = isGood ? current : await issueServer({ caCertPem: ca.certPem, caKeyPem: ca.keyPem, names, now, days: serverDays });
+  if (server !== current || !(await exists(files.server))) await saveServer(files.server, server);
+  await Promise.all([rm(files.oldCert, { force: true }), rm(files.oldKey, { force: true })]);
+  return toIdentity(await readServer(files.server), files.ca);
 }
 
 /** A certificate that the operator brings. */
 export async function readGivenIdentity(files: { readonly cert: string; readonly key: string; readonly ca: string }): Promise<TlsIdentity> {
-  const { certPem, keyPem } = await readPair(files.cert, files.key);
-  return { certPem, keyPem, caFile: files.ca };
+  return toIdentity(await readPair(files.cert, files.key), files.ca);
 }
 
-async function saveNewCa(files: { readonly ca: string; readonly caKey: string }, now: number): Promise<void> {
+type Files = ReturnType<typeof filesIn>;
+
+/** Key and certificate of the server are one file: two can't be replaced at once, and a crash between them left some that didn't fit. */
+function filesIn(dir: string) {
+  return {
+    ca: join(dir, 'ca.pem'),
+    caKey: join(dir, 'ca.key'),
+    server: join(dir, 'server-identity.pem'),
+    oldCert: join(dir, 'server.pem'),
+    oldKey: join(dir, 'server.key'),
+  };
+}
+
+function toIdentity({ certPem, keyPem, certificate }: Pair, caFile: string): TlsIdentity {
+  return { tls: { certPem, keyPem }, caFile, expiresAt: Date.parse(certificate.validTo) };
+}
+
+async function saveServer(path: string, { certPem, keyPem }: TlsPair): Promise<void> {
+  await replaceFile(path, `${keyPem.trimEnd()}\n${certPem.trimEnd()}\n`, 0o600);
+}
+
+async function saveNewCa(files: Files, now: number): Promise<void> {
   const made = await makeCa(now);
-  await writeWhole(files.caKey, made.keyPem, 0o600);
-  await writeWhole(files.ca, made.certPem, 0o644);
+  await replaceFile(files.caKey, made.keyPem, 0o600);
+  await replaceFile(files.ca, made.certPem, 0o644);
 }
 
-interface Pair {
-  readonly certPem: Buffer;
-  readonly keyPem: Buffer;
+interface Pair extends TlsPair {
   readonly certificate: X509Certificate;
 }
 
+async function readServer(path: string): Promise<Pair> {
+  const text = (await readPrivateFile(path)).toString();
+  const from = text.indexOf('-----BEGIN CERTIFICATE-----');
+  const read = toPair(text.slice(from), text.slice(0, Math.max(from, 0)));
+  if (read.kind === 'pair') return read.value;
+  throw new AppError('invalid_argument', `${path} is no key with its certificate. Remove it: another one is made from the CA beside it.`, {
+    cause: read.kind === 'unreadable' ? read.cause : undefined,
+  });
+}
+
+/** What a version left that kept two files; undefined when there is nothing, or a crash came between the key and its certificate. */
+async function readOldServer({ oldCert, oldKey }: Files): Promise<Pair | undefined> {
+  if (!(await exists(oldCert))) return undefined;
+  const read = await readFiles(oldCert, oldKey);
+  return read.kind === 'strangers' ? undefined : checked(read, oldCert, oldKey);
+}
+
 async function readPair(certFile: string, keyFile: string): Promise<Pair> {
-  const certPem = await readFile(certFile).catch((cause: unknown) => {
+  return checked(await readFiles(certFile, keyFile), certFile, keyFile);
+}
+
+function checked(read: Read, certFile: string, keyFile: string): Pair {
+  switch (read.kind) {
+    case 'pair':
+      return read.value;
+    case 'strangers':
+      throw new AppError('invalid_argument', `${keyFile} is not the key of ${certFile}. Restore the two files that belong together.`);
+    case 'unreadable':
+      throw new AppError('invalid_argument', `${certFile} or ${keyFile} is no valid PEM. Restore both from a backup.`, {
+        cause: read.cause,
+      });
+  }
+}
+
+async function readFiles(certFile: string, keyFile: string): Promise<Read> {
+  const certPem = await readFile(certFile, 'utf8').catch((cause: unknown) => {
     throw new AppError(
       'invalid_argument',
       `${certFile} can't be read. Restore it beside ${keyFile}, or remove both to have them made anew.`,
       { cause },
     );
   });
-  const keyPem = await readPrivateFile(keyFile);
+  return toPair(certPem, (await readPrivateFile(keyFile)).toString());
+}
+
+type Read =
+  | { readonly kind: 'pair'; readonly value: Pair }
+  | { readonly kind: 'strangers' }
+  | { readonly kind: 'unreadable'; readonly cause: unknown };
+
+function toPair(certPem: string, keyPem: string): Read {
   try {
     const certificate = new X509Certificate(certPem);
-    if (certificate.checkPrivateKey(createPrivateKey(keyPem))) return { certPem, keyPem, certificate };
+    if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) return { kind: 'strangers' };
+    return { kind: 'pair', value: { certPem, keyPem, certificate } };
   } catch (cause) {
-    throw new AppError('invalid_argument', `${certFile} or ${keyFile} is no valid PEM. Restore both from a backup.`, { cause });
+    return { kind: 'unreadable', cause };
   }
-  throw new AppError('invalid_argument', `${keyFile} is not the key of ${certFile}. Restore the two files that belong together.`);
 }
 
 function serves(server: X509Certificate, ca: X509Certificate, names: readonly string[], now: number): boolean {

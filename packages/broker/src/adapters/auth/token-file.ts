@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { AppError } from '@leasehold/core';
 import { createFileOnce, readPrivateFile } from '@leasehold/runtime';
 import type { TokenFile } from '../../ports/token-file.ts';
+import { isToken } from './token.ts';
 
 export function createTokenFile(path: string): TokenFile {
   return {
@@ -11,7 +12,15 @@ export function createTokenFile(path: string): TokenFile {
         () => true,
         () => false,
       );
-      return isThere ? (await readPrivateFile(path)).toString('utf8').trim() : undefined;
+      if (!isThere) return undefined;
+      const token = (await readPrivateFile(path)).toString('utf8').trim();
+      // Taken as it is, a file that was cut short would put its rest in the place of the good token.
+      if (!isToken('operator', token))
+        throw new AppError(
+          'invalid_argument',
+          `The token file ${path} holds no operator token. Restore it, or remove it to have a new one made.`,
+        );
+      return token;
     },
     create: async (token) => {
       const isMade = await createFileOnce(path, `${token}\n`, 0o600).catch((cause: unknown) => {

@@ -267,7 +267,7 @@ describe('refused before anything is sent, and recorded once', () => {
   });
 
   test('more requests a minute than the grant allows, until time has gone by', () => {
-    rig.entry = entryWithin({ ratePerMinute: 2 });
+    rig.routes = [routeWith({ limits: { ...unlimited, ratePerMinute: 2 } })];
     for (let round = 0; round < 3; round += 1) rig.ask();
     expect([rig.sent.length, rig.told]).toEqual([2, ['refused rate_limited']]);
     rig.now.monoMs += 30_000;
@@ -330,6 +330,16 @@ test('whatever happens in whatever order: one record, one count, nothing held, a
 });
 
 describe('a grant that was changed, before the routes are here', () => {
+  test('a rate that was raised counts, though the lease in hand is from before', () => {
+    rig.entry = entryWithin({ ratePerMinute: 1 });
+    for (const ratePerMinute of [1, 1_000]) {
+      rig.routes = [routeWith({ limits: { ...unlimited, ratePerMinute } })];
+      rig.ask();
+      rig.now.monoMs += 100;
+    }
+    expect([rig.sent.length, rig.told]).toEqual([2, []]);
+  });
+
   test.each([
     ['method_not_allowed', { methods: ['POST'] }],
     ['path_not_allowed', { pathPrefixes: ['/other'] }],

@@ -61,8 +61,6 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
   }
 
   function forward(request: AgentRequest, reply: AgentReply, matched: Matched, entry: LeaseEntry, now: Instant): ExchangeControl {
-    const tooFast = rateRefusal(entry, now.monoMs);
-    if (tooFast !== undefined) return refuse(request, reply, tooFast, matched);
     try {
       const exchange = new Exchange(deps, request, reply, matched, entry, loanOf(entry, matched.route), now);
       exchange.send();
@@ -110,6 +108,8 @@ export function createHandleRequest(options: HandleRequestOptions): HandleReques
     const routed = route(table, request.target, request);
     if (routed.kind === 'refused') return refuse(request, reply, toError(routed));
     const now = clock.now();
+    const tooFast = rateRefusal(routed.route, now.monoMs);
+    if (tooFast !== undefined) return refuse(request, reply, tooFast, routed);
     const inHand = leases.inHand(routed.route.credentialId, now);
     // One that was lent before its grant was widened is not what the routes speak of.
     const isEnough = inHand !== undefined && outside(request, routed, inHand) === undefined;

@@ -1,12 +1,11 @@
-import { AppError } from '@leasehold/core';
+import { AppError, type Route } from '@leasehold/core';
 import { LRUCache } from 'lru-cache';
-import type { LeaseEntry } from '../domain/lease-entry.ts';
 import { type Bucket, takeToken } from '../domain/rate-limit.ts';
 
 const maxGrants = 4_096;
 
-/** Requests a minute per grant. Throws nothing: undefined means go on. */
-export function createRateLimiter(): (lease: Pick<LeaseEntry, 'grantId' | 'limits'>, nowMs: number) => AppError | undefined {
+/** Requests a minute per grant, as the routes say: a lease may be older than a rate that was raised, and lives for as long as it is used. Throws nothing: undefined means go on. */
+export function createRateLimiter(): (route: Route, nowMs: number) => AppError | undefined {
   const buckets = new LRUCache<string, Bucket>({ max: maxGrants });
   return ({ grantId, limits: { ratePerMinute } }, nowMs) => {
     if (ratePerMinute === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { AppError, type LogHead } from '@leasehold/core';
 import type { SessionClaims } from '../../packages/broker/src/ports/use-cases.ts';
 import type { WatchEnd, Watcher, WatchMessage, WatchSink } from '../../packages/broker/src/ports/watch-stream.ts';
+import { patience } from '../../packages/sidecar/src/patience.ts';
 import type { WatchEvents, WatchStream } from '../../packages/sidecar/src/ports/broker.ts';
 import { createPipe, type Pipe } from './pipe.ts';
 import type { Replica } from './replica.ts';
@@ -42,14 +43,23 @@ export interface LinkOptions {
 
 /** Longer than anything may take that is still worth something: late answers are the dangerous ones. */
 const deadlineMs = 8_000;
+/** How long a connection that went without a word is taken for a living one, by a machine that is awake: the channel's own pings find it. */
+export const foundDeadMs = patience.keepalive.timeMs + patience.keepalive.timeoutMs;
 
 export function createLink({ time, sidecar, replica, delayMs }: LinkOptions): Link {
   const open = new Set<Open>();
   const held = new Set<Way>();
   let isDown = false;
+  /** While the connection is dead and the sidecar does not know: what ends the streams that it begins there meanwhile. */
+  let dead: (() => void)[] | undefined;
 
   function pipe<T>(way: Way, to: Machine, receive: (message: T) => void): Pipe<T> {
     return createPipe<T>({ time, to, delayMs, isHeld: held.has(way), receive });
+  }
+
+  /** By a timer of the sidecar's machine: one that sleeps finds nothing. */
+  function foundDead(then: () => void): void {
+    sidecar.after(0, () => void setTimeout(then, foundDeadMs));
   }
 
   function call<T>(work: (replica: Replica) => Promise<T>): Promise<T> {
@@ -125,13 +135,15 @@ export function createLink({ time, sidecar, replica, delayMs }: LinkOptions): Li
       up.cut();
       down.cut();
       if (told.sidecar) sidecar.after(delayMs(), () => over(unreachable()));
+      else foundDead(() => over(unreachable()));
       if (told.replica) to.machine.after(delayMs(), () => left.abort());
     };
     const opened: Open = { pipes: { up, down }, broken };
 
     ended.addEventListener('abort', abort, { once: true });
-    if (isDown) {
-      sidecar.after(delayMs(), () => over(unreachable()));
+    if (isDown || dead !== undefined) {
+      if (dead === undefined) sidecar.after(delayMs(), () => over(unreachable()));
+      else dead.push(() => over(unreachable()));
       return { ping: () => {}, applied: () => {} };
     }
     open.add(opened);
@@ -154,6 +166,14 @@ export function createLink({ time, sidecar, replica, delayMs }: LinkOptions): Li
       for (const { pipes } of open) for (const way of ways) pipes[way]?.release();
     },
     cut(told) {
+      if (!told.sidecar && dead === undefined) {
+        dead = [];
+        foundDead(() => {
+          const begun = dead;
+          dead = undefined;
+          for (const over of begun ?? []) over();
+        });
+      }
       for (const each of [...open]) {
         for (const way of ways) each.pipes[way]?.cut();
         each.broken(told);

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { patience } from '../../packages/sidecar/src/patience.ts';
 import { commands, plan } from './commands.ts';
+import { foundDeadMs } from './link.ts';
 import { recover } from './recovery.ts';
 import { type Begin, createWorld, makeBegin } from './world.ts';
 
@@ -12,10 +14,11 @@ const seed = Number(process.env.LEASEHOLD_MODEL_SEED ?? Date.now() % 2 ** 31);
 const numRuns = Number(process.env.LEASEHOLD_MODEL_RUNS ?? (process.env.LEASEHOLD_RUN_ALL === '1' ? 10_000 : 500));
 const maxCommands = 40;
 /**
- * A sidecar that refused for ever would keep the promise, too. Once all trouble is over, it is in step again after at most this, ms: a stream that is
- * dead and does not know it is given up after max_staleness; then come the back-off of the model, up to a second, and another where a Reset follows.
+ * A sidecar that refused for ever would keep the promise, too. Once all trouble is over, it is in step again after at most this, ms: a connection that is
+ * dead and does not know it is given up when the channel's pings find it; then comes a back-off, which grew for as long as the trouble lasted, and a
+ * second for the way.
  */
-const recoveryMs = 5_000;
+const recoveryMs = foundDeadMs + patience.backoff.maxMs + 1_000;
 let slowestMs = 0;
 
 let begin: Begin;

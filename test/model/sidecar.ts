@@ -4,6 +4,7 @@ import { createLeaseCache, type LeaseCache } from '../../packages/sidecar/src/ap
 import { createRevocationFollower } from '../../packages/sidecar/src/app/revocation-follower.ts';
 import { createStanding } from '../../packages/sidecar/src/app/standing.ts';
 import type { LeaseEntry } from '../../packages/sidecar/src/domain/lease-entry.ts';
+import { patience } from '../../packages/sidecar/src/patience.ts';
 import type { Broker } from '../../packages/sidecar/src/ports/broker.ts';
 import type { Link } from './link.ts';
 import type { Oracle } from './oracle.ts';
@@ -78,8 +79,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     standing,
     maxEntries: 4,
     maxWaitersPerCredential: 8,
-    pauseAfterFailureMs: 200,
-    stepWaitMs: 1_000,
+    pauseAfterFailureMs: patience.pauseAfterFailureMs,
+    stepWaitMs: patience.stepWaitMs,
     streamGraceMs: options.streamGraceMs,
     onEvent: () => {},
   });
@@ -87,8 +88,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     broker,
     clock,
     random,
-    backoff: { firstMs: 100, maxMs: 1_000 },
-    helloTimeoutMs: 3_000,
+    backoff: patience.backoff,
+    helloTimeoutMs: patience.helloTimeoutMs,
     standing,
     holdings: leases,
     routes: createKnownRoutes(),

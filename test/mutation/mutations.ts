@@ -36,6 +36,20 @@ export const mutations: readonly Mutation[] = [
     tests: [`${sidecar}/app/handle-request.test.ts`],
   },
   {
+    name: 'a commit wakes nobody up',
+    file: `${broker}/app/reach.ts`,
+    find: '  signal.notify();\n',
+    replace: '  void signal;\n',
+    tests: ['test/e2e/push.test.ts'],
+  },
+  {
+    name: 'the kill switch of everything wakes nobody up',
+    file: `${broker}/app/kill-switch.ts`,
+    find: '      deps.signal.notify();\n',
+    replace: '',
+    tests: ['test/e2e/push.test.ts'],
+  },
+  {
     name: 'a revocation is confirmed before the purge',
     file: `${sidecar}/app/follow-stream.ts`,
     find: "if (step.kind === 'moved') holdings.purge(event);",

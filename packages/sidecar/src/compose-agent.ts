@@ -19,6 +19,7 @@ import { createRevocationFollower } from './app/revocation-follower.ts';
 import { createStanding } from './app/standing.ts';
 import { createUseLog } from './app/use-log.ts';
 import { observeFollower, observeLeases, observeUseReports } from './observe.ts';
+import { patience } from './patience.ts';
 import type { AgentService } from './ports/agent-service.ts';
 import type { SidecarSettings } from './settings.ts';
 
@@ -71,15 +72,9 @@ export interface AgentPlane {
   readonly closed: Promise<void>;
 }
 
-const backoff = { firstMs: 100, maxMs: 5_000 };
 const idlePoolMs = 300_000;
 /** How long a vendor may go on after an agent has ended its side of a WebSocket. */
 const halfOpenMs = 30_000;
-/**
- * Longest wait for a stream's hello. A stream that begins while its connection waits in a crowd for its handshake goes out as soon as that is done:
- * whoever gave it up sooner would be backing off just then. A connection that is dead is found by the channel's own pings, in 6 s.
- */
-const helloTimeoutMs = 10_000;
 /** Longest wait of a new agent's first request for its routes. */
 const settleMs = 3_000;
 
@@ -108,22 +103,22 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     standing,
     maxEntries: settings['max-leases'],
     maxWaitersPerCredential: limits.maxWaiting,
-    pauseAfterFailureMs: 200,
-    stepWaitMs: 3_000,
+    pauseAfterFailureMs: patience.pauseAfterFailureMs,
+    stepWaitMs: patience.stepWaitMs,
     streamGraceMs: settings['stream-grace'],
     onEvent: observeLeases(metrics, log),
   });
   const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
-  const patience = setTimeout(settle, settleMs);
-  patience.unref();
+  const settling = setTimeout(settle, settleMs);
+  settling.unref();
   const routes = createKnownRoutes();
   const observe = observeFollower(metrics, log);
   const follower = createRevocationFollower({
     broker,
     clock,
     random,
-    backoff,
-    helloTimeoutMs,
+    backoff: patience.backoff,
+    helloTimeoutMs: patience.helloTimeoutMs,
     standing,
     holdings: leases,
     routes: {
@@ -144,7 +139,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
     random,
     windowMs: 1_000,
     maxUnsent: limits.maxUnsentUseBatches,
-    retry: backoff,
+    retry: patience.backoff,
     onEvent: observeUseReports(log),
   });
   const upstream = createUpstream({
@@ -179,7 +174,7 @@ export function startAgentPlane(options: AgentPlaneOptions, ended: AbortSignal):
   const reporting = new AbortController();
   const reported = useLog.run(reporting.signal);
   const closed = follower.run(ended).then(async () => {
-    clearTimeout(patience);
+    clearTimeout(settling);
     const released = leases.close();
     kept.close();
     await released;

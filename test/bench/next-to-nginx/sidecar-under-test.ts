@@ -16,6 +16,7 @@ import { createLeaseCache } from '../../../packages/sidecar/src/app/lease-cache.
 import { createRevocationFollower } from '../../../packages/sidecar/src/app/revocation-follower.ts';
 import { createStanding } from '../../../packages/sidecar/src/app/standing.ts';
 import { createUseLog } from '../../../packages/sidecar/src/app/use-log.ts';
+import { patience } from '../../../packages/sidecar/src/patience.ts';
 import type { Broker } from '../../../packages/sidecar/src/ports/broker.ts';
 
 /** What main.ts passes as the one argument, as JSON. */
@@ -30,7 +31,6 @@ const given: UnderTest = JSON.parse(process.argv[2] ?? '{}');
 const end = new AbortController();
 const clock = systemClock;
 const random = Math.random;
-const backoff = { firstMs: 100, maxMs: 5_000 };
 const ids = { epoch: 'e1', issuedAtSeq: 1 };
 
 const broker: Broker = {
@@ -101,8 +101,8 @@ const leases = createLeaseCache({
   standing,
   maxEntries: 1_000,
   maxWaitersPerCredential: 1_000,
-  pauseAfterFailureMs: 200,
-  stepWaitMs: 3_000,
+  pauseAfterFailureMs: patience.pauseAfterFailureMs,
+  stepWaitMs: patience.stepWaitMs,
   streamGraceMs: 10_000,
   onEvent: () => undefined,
 });
@@ -111,14 +111,14 @@ const follower = createRevocationFollower({
   broker,
   clock,
   random,
-  backoff,
-  helloTimeoutMs: 3_000,
+  backoff: patience.backoff,
+  helloTimeoutMs: patience.helloTimeoutMs,
   standing,
   holdings: leases,
   routes,
   onEvent: () => undefined,
 });
-const useLog = createUseLog({ broker, clock, random, windowMs: 1_000, maxUnsent: 60, retry: backoff, onEvent: () => undefined });
+const useLog = createUseLog({ broker, clock, random, windowMs: 1_000, maxUnsent: 60, retry: patience.backoff, onEvent: () => undefined });
 const upstream = createUpstream({
   resolve: resolveBySystem,
   timeoutMs: 10_000,

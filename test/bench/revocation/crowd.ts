@@ -8,6 +8,7 @@ import { createKnownRoutes } from '../../../packages/sidecar/src/app/known-route
 import { createLeaseCache, type LeaseHoldings } from '../../../packages/sidecar/src/app/lease-cache.ts';
 import { createRevocationFollower } from '../../../packages/sidecar/src/app/revocation-follower.ts';
 import { createStanding } from '../../../packages/sidecar/src/app/standing.ts';
+import { patience } from '../../../packages/sidecar/src/patience.ts';
 
 export interface CrowdOrder {
   readonly target: string;
@@ -80,7 +81,7 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     standing,
     maxEntries: 10,
     maxWaitersPerCredential: 10,
-    pauseAfterFailureMs: 200,
+    pauseAfterFailureMs: patience.pauseAfterFailureMs,
     stepWaitMs: 60_000,
     streamGraceMs: 10_000,
     onEvent: () => undefined,
@@ -100,8 +101,8 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     broker,
     clock: systemClock,
     random: Math.random,
-    backoff: { firstMs: 100, maxMs: 5_000 },
-    helloTimeoutMs: 10_000,
+    backoff: patience.backoff,
+    helloTimeoutMs: patience.helloTimeoutMs,
     standing,
     holdings,
     routes: createKnownRoutes(),

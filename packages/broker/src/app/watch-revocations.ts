@@ -19,7 +19,6 @@ export interface WatchRevocationsOptions {
   readonly clock: Clock;
   readonly pingIntervalMs: number;
   readonly maxStalenessMs: number;
-  /** Backstop for lost wake-ups, ms. */
   readonly pollMs?: number;
   /** Events that a stream may be behind before it has to start over. */
   readonly maxReplay?: number;
@@ -36,6 +35,8 @@ export interface WatchRevocationsOptions {
   readonly ended: AbortSignal;
 }
 
+/** How often the log is looked at though nothing woke the hub: the backstop for lost wake-ups, ms. */
+export const backstopPollMs = 1_000;
 const writesPerBreath = 500;
 /** Pause after a store that could not be read, ms: pings alone must not turn it into a storm. */
 const pauseAfterFaultMs = 100;
@@ -48,7 +49,7 @@ export function createWatchRevocations({
   clock,
   pingIntervalMs,
   maxStalenessMs,
-  pollMs = 1_000,
+  pollMs = backstopPollMs,
   maxReplay = 5_000,
   maxStreams = 20_000,
   maxStreamsPerAgent = 5_000,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Channel, ChannelCredentials } from '@grpc/grpc-js';
+import { patience } from '../../patience.ts';
 
 /** Where the broker is, and how it proves itself. */
 export interface BrokerLink {
@@ -23,10 +24,8 @@ export function channelTo({ target, caPem, serverName }: BrokerLink): Channel {
     // We back off ourselves, with jitter; the channel's own goes up to two minutes, in which no lease could be had from a broker long back.
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1_000,
-    // A connection whose other end went without a word (a node that died, a forgotten NAT entry) stays open for a quarter of an hour, and every
-    // new stream would begin on it. A broker that pauses for less than the timeout keeps its connections.
-    'grpc.keepalive_time_ms': 2_000,
-    'grpc.keepalive_timeout_ms': 4_000,
+    'grpc.keepalive_time_ms': patience.keepalive.timeMs,
+    'grpc.keepalive_timeout_ms': patience.keepalive.timeoutMs,
     // Node 26 can't verify a certificate against an IP literal by way of grpc-js.
     ...(isIP(hostOf(target)) !== 0 && { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
   });

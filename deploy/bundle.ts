@@ -1,11 +1,12 @@
-// Builds one file per program into deploy/dist: what an image or a release ships. Node refuses to strip types under node_modules, so releases run bundles.
+// `node deploy/bundle.ts [FOLDER]` bundles the programs into deploy/dist, or another folder: what an image or a release ships, as a whole, since the
+// programs share it with the parts that they load when they are needed. Node refuses to strip types under node_modules, so releases run bundles.
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Plugin, rolldown } from 'rolldown';
 import { readTemplates } from '../packages/services/src/read-templates.ts';
 
 const root = join(import.meta.dirname, '..');
-const out = join(import.meta.dirname, 'dist');
+const out = process.argv[2] ?? join(import.meta.dirname, 'dist');
 
 const programs = {
   'leasehold-broker': 'packages/broker/src/main.ts',

@@ -165,7 +165,7 @@ function createScriptedLeases(): ScriptedLeases {
   const values = new Map<string, string>();
   const entries = new Map<string, LeaseEntry>();
   const held = new Set<InFlight>();
-  const unlimited = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
+  const unlimited = { methods: [], pathPrefixes: [] };
   const entryFor = (credentialId: string, now: Instant): LeaseEntry | undefined => {
     const value = values.get(credentialId);
     if (value === undefined) return undefined;

@@ -47,19 +47,25 @@ export interface DevStackOptions {
   readonly dir?: string;
   readonly extraArgs?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** The `leasehold` to run; that of the sources when it is not given. */
+  readonly program?: string;
 }
 
 /** Starts the real product as a user would, `leasehold dev`, on free ports. */
-export async function startDevStack({ dir, extraArgs = [], env = {} }: DevStackOptions = {}): Promise<DevStack> {
+export async function startDevStack({ dir, extraArgs = [], env = {}, program }: DevStackOptions = {}): Promise<DevStack> {
   const parent = dir === undefined ? await mkdtemp(join(tmpdir(), 'leasehold-e2e-')) : undefined;
   const stateDir = dir ?? join(parent ?? '', 'state');
-  const child = spawn(process.execPath, [...nodeFlags, cliFile, 'dev', '--json', '--port', '0', '--dir', stateDir, ...extraArgs], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  });
+  const child = spawn(
+    process.execPath,
+    [...nodeFlags, program ?? cliFile, 'dev', '--json', '--port', '0', '--dir', stateDir, ...extraArgs],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    },
+  );
   const ready = await firstLine(child);
   const gone = once(child, 'exit');
-  const cli = (args: readonly string[], input?: string) => runCli([...args, '--dir', stateDir], input);
+  const cli = (args: readonly string[], input?: string) => runCli([...args, '--dir', stateDir], input, {}, program);
   const stop = async () => {
     child.kill('SIGTERM');
     const [code] = await gone;
@@ -85,8 +91,8 @@ export async function startDevStack({ dir, extraArgs = [], env = {} }: DevStackO
 }
 
 /** Runs the real `leasehold` program. */
-export async function runCli(args: readonly string[], input?: string, env: NodeJS.ProcessEnv = {}): Promise<CliResult> {
-  const child = spawn(process.execPath, [...nodeFlags, cliFile, ...args], { stdio: 'pipe', env: { ...process.env, ...env } });
+export async function runCli(args: readonly string[], input?: string, env: NodeJS.ProcessEnv = {}, program = cliFile): Promise<CliResult> {
+  const child = spawn(process.execPath, [...nodeFlags, program, ...args], { stdio: 'pipe', env: { ...process.env, ...env } });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => {
     output.stdout += chunk.toString();

@@ -50,6 +50,20 @@ export const mutations: readonly Mutation[] = [
     tests: ['test/e2e/push.test.ts'],
   },
   {
+    name: 'a lease that was replaced keeps its secret when nobody needs it any more',
+    file: `${sidecar}/app/lease-cache.ts`,
+    find: '    lease.entry.secret.wipe();\n',
+    replace: '',
+    tests: [`${sidecar}/app/lease-cache.test.ts`],
+  },
+  {
+    name: 'out of step, a lease that was replaced keeps its secret',
+    file: `${sidecar}/app/lease-cache.ts`,
+    find: '      for (const { entry } of tracked) entry.secret.wipe();\n',
+    replace: '',
+    tests: [`${sidecar}/app/lease-cache.test.ts`],
+  },
+  {
     name: 'a revocation is confirmed before the purge',
     file: `${sidecar}/app/follow-stream.ts`,
     find: "if (step.kind === 'moved') holdings.purge(event);",

@@ -19,7 +19,7 @@ export interface Route {
   readonly environment: readonly EnvironmentVariable[];
   /** Name of the service template that the credential was made from. */
   readonly service: string | undefined;
-  readonly limits: RequestLimits;
+  readonly limits: GrantLimits;
 }
 
 /**
@@ -35,9 +35,13 @@ export interface UngrantedRoute {
 
 export type KnownRoute = Route | UngrantedRoute;
 
-/** What a grant allows on top of the destination's own limits. Empty lists and undefined mean no further limit. */
+/** Which requests a grant allows, on top of the destination's own limits. Empty lists mean no further limit. */
 export interface RequestLimits {
   readonly methods: readonly string[];
   readonly pathPrefixes: readonly string[];
+}
+
+/** And how many of them; undefined means no limit. */
+export interface GrantLimits extends RequestLimits {
   readonly ratePerMinute: number | undefined;
 }

@@ -1,7 +1,7 @@
 import { AppError, makeId } from '@leasehold/core';
 import { LRUCache } from 'lru-cache';
 import type { SealedValue } from '../domain/credential.ts';
-import { decideIssue, type LeaseDecision } from '../domain/decide-lease.ts';
+import { decideIssue, type RenewDecision } from '../domain/decide-lease.ts';
 import type { Decision, Store } from '../ports/store.ts';
 import type { LendingUseCases } from '../ports/use-cases.ts';
 import type { Vault } from '../vault/envelope.ts';
@@ -59,7 +59,7 @@ export function createIssueLease({ store, vault, randomBytes, sealedValuesKept =
 }
 
 /** A decision as the ledger wants it: a denial writes its audit row alone. */
-export function written(decision: LeaseDecision): Decision<LeaseDecision> {
+export function written<D extends RenewDecision>(decision: D): Decision<D> {
   return {
     changes: decision.kind === 'issue' ? [{ put: 'lease', row: decision.lease }] : [],
     revocations: [],

@@ -4,16 +4,12 @@ import type { Facts } from './facts.ts';
 import type { Lease } from './lease.ts';
 import { leaseStatus, type Parents, parentRefusal } from './lease-liveness.ts';
 
-export type LeaseDecision =
-  | {
-      readonly kind: 'issue';
-      readonly lease: Lease;
-      readonly ttlMs: number;
-      readonly limits: RequestLimits;
-      readonly audit: NewAuditEvent;
-    }
-  /** `audit` is missing where there is no tenant whose trail could hold it. */
-  | { readonly kind: 'deny'; readonly reason: ErrorCode; readonly audit: NewAuditEvent | undefined };
+/** `audit` is missing where there is no tenant whose trail could hold it. */
+export type Denial = { readonly kind: 'deny'; readonly reason: ErrorCode; readonly audit: NewAuditEvent | undefined };
+export type RenewDecision =
+  | { readonly kind: 'issue'; readonly lease: Lease; readonly ttlMs: number; readonly audit: NewAuditEvent }
+  | Denial;
+export type IssueDecision = (Exclude<RenewDecision, Denial> & { readonly limits: RequestLimits }) | Denial;
 
 export interface LeaseAsk {
   readonly agentId: string;
@@ -30,11 +26,11 @@ export function decideIssue(
   facts: Facts,
   ask: LeaseAsk & { readonly credentialId: string; readonly leaseId: string },
   now: number,
-): LeaseDecision {
+): IssueDecision {
   const { head, credential } = facts;
   const actor = { kind: 'agent', id: ask.agentId } as const;
   const known = credential === undefined ? { detail: { asked_for: ask.credentialId.slice(0, 64) } } : { credentialId: credential.id };
-  const deny = (reason: ErrorCode): LeaseDecision => ({
+  const deny = (reason: ErrorCode): Denial => ({
     kind: 'deny',
     reason,
     audit: facts.tenant && { actor, action: 'lease.denied', outcome: 'denied', reason, agentId: ask.agentId, ...known },
@@ -62,9 +58,9 @@ export function decideIssue(
 }
 
 /** A renewal moves the end of a live lease. It can't bring one back, and it can't change what was read when the lease was issued. */
-export function decideRenew(facts: Facts, ask: LeaseAsk & { readonly leaseId: string }, now: number): LeaseDecision {
+export function decideRenew(facts: Facts, ask: LeaseAsk & { readonly leaseId: string }, now: number): RenewDecision {
   const actor = { kind: 'agent', id: ask.agentId } as const;
-  const deny = (reason: ErrorCode): LeaseDecision => ({
+  const deny = (reason: ErrorCode): Denial => ({
     kind: 'deny',
     reason,
     audit: facts.tenant && {
@@ -84,7 +80,7 @@ export function decideRenew(facts: Facts, ask: LeaseAsk & { readonly leaseId: st
 
   const ttlMs = allowedTtlMs(parents, ask.ttlMs, now);
   const renewed: Lease = { ...lease, expiresAt: now + ttlMs, renewals: lease.renewals + 1 };
-  return { kind: 'issue', lease: renewed, ttlMs, limits: parents.grant.limits, audit: audited('lease.renewed', renewed, ttlMs) };
+  return { kind: 'issue', lease: renewed, ttlMs, audit: audited('lease.renewed', renewed, ttlMs) };
 }
 
 /** The whole lineage, or why it is not there. Foreign, missing and deleted look the same (INV-14). */

@@ -1,4 +1,4 @@
-import type { RequestLimits } from '@leasehold/core';
+import type { GrantLimits } from '@leasehold/core';
 
 /** One agent may lease one credential, within limits. At most one active grant for a pair. */
 export interface Grant {
@@ -10,7 +10,7 @@ export interface Grant {
   readonly ttlMs: number;
   /** Wall-clock milliseconds of the database; undefined means no end. */
   readonly notAfter: number | undefined;
-  readonly limits: RequestLimits;
+  readonly limits: GrantLimits;
   readonly cutSeq: number;
   readonly createdAt: number;
 }

@@ -1,4 +1,4 @@
-import type { Destination, EnvironmentVariable, Injection, KnownRoute, LogHead, RequestLimits, Route } from '@leasehold/core';
+import type { Destination, EnvironmentVariable, GrantLimits, Injection, KnownRoute, LogHead, RequestLimits, Route } from '@leasehold/core';
 import type { Agent } from '../domain/agent.ts';
 import type { AuditRow } from '../domain/audit-event.ts';
 import type { Credential, CredentialType } from '../domain/credential.ts';
@@ -194,7 +194,7 @@ export interface GrantDraft {
   readonly credential: string;
   readonly ttlMs: number;
   readonly notAfter: number | undefined;
-  readonly limits: RequestLimits;
+  readonly limits: GrantLimits;
 }
 
 export type AuditVerification =

@@ -9,7 +9,7 @@ test('a lease with any value reads back as it was, and is to be wiped', () => {
   fc.assert(
     fc.property(sizes, fc.maxSafeNat(), fc.maxSafeNat(), (value, ttlMs, issuedAtSeq) => {
       const lease = { leaseId: 'l1', grantId: 'g1', version: 3, ttlMs, epoch: 'e1', issuedAtSeq, value };
-      const limits = { methods: ['GET'], pathPrefixes: ['/v1', '/v2'], ratePerMinute: 7 };
+      const limits = { methods: ['GET'], pathPrefixes: ['/v1', '/v2'] };
       const encoded = encodeAcquireResponse({ ...lease, limits });
       expect(encoded.isWipedOnceSent).toBe(true);
       const { $typeName: _, ...read } = fromBinary(AcquireResponseSchema, encoded.bytes);

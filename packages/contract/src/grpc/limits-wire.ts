@@ -1,16 +1,15 @@
 import type { RequestLimits } from '@leasehold/core';
 
-/** As routes and leases carry them. */
+/** As leases carry them, and routes, which say how many requests besides. */
 interface ProtoLimits {
   readonly methods: string[];
   readonly pathPrefixes: string[];
-  readonly ratePerMinute: number;
 }
 
-export function toProtoLimits({ methods, pathPrefixes, ratePerMinute }: RequestLimits): ProtoLimits {
-  return { methods: [...methods], pathPrefixes: [...pathPrefixes], ratePerMinute: ratePerMinute ?? 0 };
+export function toProtoLimits({ methods, pathPrefixes }: RequestLimits): ProtoLimits {
+  return { methods: [...methods], pathPrefixes: [...pathPrefixes] };
 }
 
-export function fromProtoLimits({ methods, pathPrefixes, ratePerMinute }: ProtoLimits): RequestLimits {
-  return { methods, pathPrefixes, ratePerMinute: ratePerMinute || undefined };
+export function fromProtoLimits({ methods, pathPrefixes }: ProtoLimits): RequestLimits {
+  return { methods, pathPrefixes };
 }

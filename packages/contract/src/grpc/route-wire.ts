@@ -53,6 +53,7 @@ export function toProtoRoute(route: KnownRoute): ProtoRoute {
     destinations: route.destinations.map(toProtoDestination),
     injection: toProtoInjection(route.injection, route.placeholder),
     ...toProtoLimits(route.limits),
+    ratePerMinute: route.limits.ratePerMinute ?? 0,
     environment: route.environment.map(({ name, value }) => ({ name, value })),
     service: route.service ?? '',
   });
@@ -79,7 +80,7 @@ export function fromProtoRoute(route: ProtoRoute): KnownRoute {
     placeholder: route.injection?.placeholder || undefined,
     environment: route.environment.map(({ name, value }) => ({ name, value })),
     service: route.service || undefined,
-    limits: fromProtoLimits(route),
+    limits: { ...fromProtoLimits(route), ratePerMinute: route.ratePerMinute || undefined },
   };
 }
 

@@ -1,5 +1,6 @@
 import { AppError } from '@leasehold/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { LeaseEntry } from '../domain/lease-entry.ts';
 import { createRig, hello, issued, type Rig, revocation, settle } from './scripted-broker.suite.ts';
 
 let rig: Rig;
@@ -18,6 +19,15 @@ const codeOf = (promise: Promise<unknown>): Promise<string> =>
     () => 'lent',
     (why: unknown) => AppError.from(why).code,
   );
+
+/** Borrows another in the place of one that is old enough. */
+async function replace(first: LeaseEntry): Promise<LeaseEntry> {
+  await vi.advanceTimersByTimeAsync(1_000);
+  const borrowed = rig.leases.borrow('c1', first);
+  await settle();
+  rig.acquires[1]?.answer(issued({ leaseId: 'l2' }));
+  return borrowed;
+}
 
 describe('borrowing', () => {
   it('asks the broker once for all who wait, and afterwards not at all', async () => {
@@ -67,12 +77,18 @@ describe('borrowing', () => {
   it('asks the broker though a lease is in hand, when that one will not do; the new one is in hand from then on', async () => {
     await rig.comeInStep();
     const first = await rig.lend('c1');
-    const borrowed = rig.leases.borrow('c1', first);
-    await settle();
-    rig.acquires[1]?.answer(issued({ leaseId: 'l2' }));
-    expect((await borrowed).leaseId).toBe('l2');
-    expect(rig.leases.inHand('c1', rig.clock.now())?.leaseId).toBe('l2');
-    expect((await rig.leases.borrow('c1', first)).leaseId).toBe('l2');
+    const second = await replace(first);
+    expect(second.leaseId).toBe('l2');
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBe(second);
+    expect(await rig.leases.borrow('c1', first)).toBe(second);
+  });
+
+  it('asks for no other lease in the place of one that is new', async () => {
+    await rig.comeInStep();
+    const first = await rig.lend('c1');
+    await vi.advanceTimersByTimeAsync(999);
+    expect(await rig.leases.borrow('c1', first)).toBe(first);
+    expect(rig.acquires.length).toBe(1);
   });
 
   it('is refused at once when out of step with no stream being set up', async () => {
@@ -123,6 +139,48 @@ describe('borrowing', () => {
     const refused = codeOf(rig.leases.borrow('c1'));
     rig.standing.establish(false);
     expect(await refused).toBe('out_of_step');
+  });
+});
+
+describe('a lease that another took the place of', () => {
+  it('is wiped and given back at once when nothing goes out under it', async () => {
+    await rig.comeInStep();
+    const first = await rig.lend('c1');
+    await replace(first);
+    expect([first.secret.isWiped, rig.released]).toEqual([true, ['l1']]);
+  });
+
+  it('may be used by what waits under it; then it is wiped and given back', async () => {
+    await rig.comeInStep();
+    const first = await rig.lend('c1');
+    const letGo = rig.leases.hold(first, { isStreaming: () => false, cut: () => undefined });
+    await replace(first);
+    expect([rig.leases.refusal(first, rig.clock.now()), first.secret.isWiped, rig.released]).toEqual([undefined, false, []]);
+    letGo();
+    expect([first.secret.isWiped, rig.released]).toEqual([true, ['l1']]);
+  });
+
+  it.each([
+    ['revoked', () => rig.leases.purge(revocation(6)), 'lease_revoked'],
+    ['out of step', () => rig.leases.purgeAll(), 'out_of_step'],
+  ] as const)('is wiped, and what waits under it cut, when it is %s', async (_, end, code) => {
+    await rig.comeInStep();
+    const first = await rig.lend('c1');
+    const cuts: string[] = [];
+    rig.leases.hold(first, { isStreaming: () => false, cut: (why) => void cuts.push(why.code) });
+    await replace(first);
+    end();
+    expect([first.secret.isWiped, cuts, rig.released]).toEqual([true, [code], []]);
+  });
+
+  it('is wiped within max_staleness when the broker falls silent, though something still streams under it', async () => {
+    const stream = await rig.comeInStep();
+    const first = await rig.lend('c1');
+    rig.leases.hold(first, { isStreaming: () => true, cut: () => undefined });
+    await replace(first);
+    stream.answersWith = undefined;
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(first.secret.isWiped).toBe(true);
   });
 });
 

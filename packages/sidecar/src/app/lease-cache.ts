@@ -1,4 +1,4 @@
-import type { AppError, Clock, Instant, Revocation } from '@leasehold/core';
+import { type AppError, type Clock, elapsedMs, type Instant, type Revocation } from '@leasehold/core';
 import { LRUCache } from 'lru-cache';
 import { coverage } from '../domain/coverage.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
@@ -49,6 +49,8 @@ export interface LeaseCacheOptions {
 /** More events than this while one Acquire is open, and its answer is thrown away. */
 const maxTombstones = 4_096;
 const releaseChunk = 1_000;
+/** A lease that is younger is not asked for again because it allows too little: the routes are behind it, rather than it behind them. */
+const newMs = 1_000;
 
 export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
   const { broker, clock, random, standing, onEvent } = options;
@@ -60,9 +62,10 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
   const hand = new LRUCache<string, TrackedLease>({
     max: options.maxEntries,
     dispose: ({ entry }, _, reason) => {
-      entry.secret.wipe();
+      // One that another took the place of is as good as that for what waits under it.
+      if (reason === 'set') onEvent({ kind: 'ended', credentialId: entry.credentialId, how: 'replaced' });
+      else entry.secret.wipe();
       if (reason === 'evict') noteEnd(entry, 'evicted', evicted());
-      if (reason === 'set') noteEnd(entry, 'replaced', expired());
     },
     disposeAfter: (lease) => letGoIfIdle(lease),
   });
@@ -106,12 +109,21 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
   }
 
   function letGoIfIdle(lease: TrackedLease): void {
-    if (!isInHand(lease) && !inFlight.isHeld(lease.entry)) untrack(lease);
+    const { entry } = lease;
+    if (!tracked.has(lease) || isInHand(lease) || inFlight.isHeld(entry)) return;
+    const isReplaced = !entry.secret.isWiped;
+    untrack(lease);
+    if (isReplaced) release([entry.leaseId]).catch(leftToRunOut);
   }
 
   function untrack(lease: TrackedLease): void {
     tracked.delete(lease);
     upkeep.untrack(lease);
+    lease.entry.secret.wipe();
+  }
+
+  async function release(ids: readonly string[]): Promise<void> {
+    for (let at = 0; at < ids.length; at += releaseChunk) await broker.release(ids.slice(at, at + releaseChunk));
   }
 
   /** All secrets are gone before the first cut: a cut may take its time. */
@@ -148,6 +160,7 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
     fell(lateMs) {
       endExpired(clock.now());
       for (const { entry } of hand.values()) noteEnd(entry, 'out_of_step', outOfStep());
+      for (const { entry } of tracked) entry.secret.wipe();
       hand.clear();
       inFlight.fall(lateMs);
     },
@@ -161,8 +174,10 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
     inHand: usable,
     async borrow(credentialId, insteadOf) {
       if (!standing.isInStep(clock.now())) await standing.untilInStep(options.stepWaitMs);
-      const entry = usable(credentialId, clock.now());
-      return entry === undefined || entry === insteadOf ? acquisition.acquire(credentialId) : entry;
+      const now = clock.now();
+      const entry = usable(credentialId, now);
+      const isTooOld = entry !== undefined && entry === insteadOf && elapsedMs(entry.requestedAt, now) >= newMs;
+      return entry === undefined || isTooOld ? acquisition.acquire(credentialId) : entry;
     },
     refusal(entry, now) {
       const code = refusal(entry, now, standing.cursor);
@@ -198,14 +213,13 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
       const ids = [...tracked].map((lease) => lease.entry.leaseId);
       end([...tracked], 'released', stopping());
       inFlight.regain();
-      try {
-        for (let at = 0; at < ids.length; at += releaseChunk) await broker.release(ids.slice(at, at + releaseChunk));
-      } catch {
-        // They run out by themselves.
-      }
+      await release(ids).catch(leftToRunOut);
     },
   };
 }
+
+/** What the broker does not hear of ends by itself. */
+const leftToRunOut = (): void => undefined;
 
 /** For what takes hold of an entry that is dead already: cut, but not before the caller has the function that says it is over. */
 function cutSoon(cut: (why: AppError) => void, why: AppError): () => void {

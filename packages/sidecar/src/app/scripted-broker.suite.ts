@@ -60,7 +60,7 @@ export const hello = {
   maxStalenessMs: 3_000,
 };
 
-const unlimited = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
+const unlimited = { methods: [], pathPrefixes: [] };
 
 export function issued(changes: Partial<IssuedLease> = {}): IssuedLease {
   const ids = { leaseId: 'l1', grantId: 'g1', version: 1, epoch: 'e1', issuedAtSeq: 5 };

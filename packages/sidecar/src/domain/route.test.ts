@@ -1,10 +1,10 @@
-import { parseDestination, type RequestLimits, type Route } from '@leasehold/core';
+import { type GrantLimits, parseDestination, type Route } from '@leasehold/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Routed, route, type Target } from './route.ts';
 import { compileRoutes, emptyRouteTable } from './route-table.ts';
 
-const unlimited: RequestLimits = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
+const unlimited: GrantLimits = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
 
 function routeTo(name: string, urls: readonly string[], more: Partial<Route> = {}): Route {
   return {

@@ -5,7 +5,7 @@ import type { LeaseEntry } from '../domain/lease-entry.ts';
 export interface Leases {
   /** A usable entry in hand, without waiting: the hot path. */
   inHand(credentialId: string, now: Instant): LeaseEntry | undefined;
-  /** A usable entry, and not this one; one `Acquire` serves all waiters. Throws AppError (`no_grant`, `out_of_step`, `broker_unreachable`, `overloaded`, …). */
+  /** A usable entry, and not this one unless it is new itself; one `Acquire` serves all waiters. Throws AppError (`no_grant`, `out_of_step`, `broker_unreachable`, `overloaded`, …). */
   borrow(credentialId: string, insteadOf?: LeaseEntry): Promise<LeaseEntry>;
   /** The last gate: undefined when the entry may be written now, in this tick; else why not (INV-2, INV-3, INV-5, INV-7). */
   refusal(entry: LeaseEntry, now: Instant): AppError | undefined;

@@ -48,7 +48,7 @@ test('a lease comes with its value, which is zeroed here once it is sent', async
   const lease = await wired.leases.acquire({ credentialId: 'c1', ttlMs: 5n }, session);
   expect(wired.asked).toEqual([['issueLease', caller, { credentialId: 'c1', ttlMs: 5 }]]);
   expect(lease).toMatchObject({ leaseId: 'l1', grantId: 'g1', version: 2, ttlMs: 300_000n, epoch: 'e1', issuedAtSeq: 4n });
-  expect(lease).toMatchObject({ methods: ['GET'], pathPrefixes: ['/v1'], ratePerMinute: 0 });
+  expect(lease).toMatchObject({ methods: ['GET'], pathPrefixes: ['/v1'] });
   expect(Buffer.from(lease.value).toString()).toBe('canary-secret');
   expect(value.every((byte) => byte === 0)).toBe(true);
 });

@@ -123,7 +123,7 @@ export async function wire(limits: Partial<GrpcLimits> = {}, port = 0): Promise<
       ttlMs: 300_000,
       epoch: 'e1',
       issuedAtSeq: 4,
-      limits: { methods: ['GET'], pathPrefixes: ['/v1'], ratePerMinute: undefined },
+      limits: { methods: ['GET'], pathPrefixes: ['/v1'] },
       value: Buffer.from('canary-secret'),
     },
     refusal: undefined,

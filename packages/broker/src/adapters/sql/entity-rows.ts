@@ -1,4 +1,4 @@
-import type { Destination, EnvironmentVariable, Injection, RequestLimits } from '@leasehold/core';
+import type { Destination, EnvironmentVariable, GrantLimits, Injection } from '@leasehold/core';
 import type { Agent } from '../../domain/agent.ts';
 import type { AuditRow, NewAuditEvent } from '../../domain/audit-event.ts';
 import { type Credential, credentialTypes, type SealedValue } from '../../domain/credential.ts';
@@ -80,7 +80,7 @@ export function toSealedValue(row: Row): SealedValue {
 }
 
 export function toGrant(row: Row): Grant {
-  const limits = json<Omit<RequestLimits, 'ratePerMinute'> & { ratePerMinute?: number }>(row, 'limits');
+  const limits = json<Omit<GrantLimits, 'ratePerMinute'> & { ratePerMinute?: number }>(row, 'limits');
   return {
     id: text(row, 'id'),
     tenantId: text(row, 'tenant_id'),

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file leasehold/v1/lease.proto.
  */
 export const file_leasehold_v1_lease: GenFile = /*@__PURE__*/
-  fileDesc("ChhsZWFzZWhvbGQvdjEvbGVhc2UucHJvdG8SDGxlYXNlaG9sZC52MSI3Cg5BY3F1aXJlUmVxdWVzdBIVCg1jcmVkZW50aWFsX2lkGAEgASgJEg4KBnR0bF9tcxgCIAEoBCLMAQoPQWNxdWlyZVJlc3BvbnNlEhAKCGxlYXNlX2lkGAEgASgJEhAKCGdyYW50X2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDgoGdHRsX21zGAQgASgEEg0KBWVwb2NoGAUgASgJEhUKDWlzc3VlZF9hdF9zZXEYBiABKAQSDQoFdmFsdWUYByABKAwSDwoHbWV0aG9kcxgIIAMoCRIVCg1wYXRoX3ByZWZpeGVzGAkgAygJEhcKD3JhdGVfcGVyX21pbnV0ZRgKIAEoDSIwCgxSZW5ld1JlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgEIlcKDVJlbmV3UmVzcG9uc2USEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgEEg0KBWVwb2NoGAMgASgJEhUKDWlzc3VlZF9hdF9zZXEYBCABKAQiIwoOUmVsZWFzZVJlcXVlc3QSEQoJbGVhc2VfaWRzGAEgAygJIiMKD1JlbGVhc2VSZXNwb25zZRIQCghyZWxlYXNlZBgBIAEoDTL0AgoMTGVhc2VTZXJ2aWNlEkYKB0FjcXVpcmUSHC5sZWFzZWhvbGQudjEuQWNxdWlyZVJlcXVlc3QaHS5sZWFzZWhvbGQudjEuQWNxdWlyZVJlc3BvbnNlEkAKBVJlbmV3EhoubGVhc2Vob2xkLnYxLlJlbmV3UmVxdWVzdBobLmxlYXNlaG9sZC52MS5SZW5ld1Jlc3BvbnNlEkYKB1JlbGVhc2USHC5sZWFzZWhvbGQudjEuUmVsZWFzZVJlcXVlc3QaHS5sZWFzZWhvbGQudjEuUmVsZWFzZVJlc3BvbnNlEkwKCVJlcG9ydFVzZRIeLmxlYXNlaG9sZC52MS5SZXBvcnRVc2VSZXF1ZXN0Gh8ubGVhc2Vob2xkLnYxLlJlcG9ydFVzZVJlc3BvbnNlEkQKBVdhdGNoEhoubGVhc2Vob2xkLnYxLldhdGNoUmVxdWVzdBobLmxlYXNlaG9sZC52MS5XYXRjaFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_leasehold_v1_use, file_leasehold_v1_watch]);
+  fileDesc("ChhsZWFzZWhvbGQvdjEvbGVhc2UucHJvdG8SDGxlYXNlaG9sZC52MSI3Cg5BY3F1aXJlUmVxdWVzdBIVCg1jcmVkZW50aWFsX2lkGAEgASgJEg4KBnR0bF9tcxgCIAEoBCKzAQoPQWNxdWlyZVJlc3BvbnNlEhAKCGxlYXNlX2lkGAEgASgJEhAKCGdyYW50X2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDgoGdHRsX21zGAQgASgEEg0KBWVwb2NoGAUgASgJEhUKDWlzc3VlZF9hdF9zZXEYBiABKAQSDQoFdmFsdWUYByABKAwSDwoHbWV0aG9kcxgIIAMoCRIVCg1wYXRoX3ByZWZpeGVzGAkgAygJIjAKDFJlbmV3UmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRIOCgZ0dGxfbXMYAiABKAQiVwoNUmVuZXdSZXNwb25zZRIQCghsZWFzZV9pZBgBIAEoCRIOCgZ0dGxfbXMYAiABKAQSDQoFZXBvY2gYAyABKAkSFQoNaXNzdWVkX2F0X3NlcRgEIAEoBCIjCg5SZWxlYXNlUmVxdWVzdBIRCglsZWFzZV9pZHMYASADKAkiIwoPUmVsZWFzZVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgASgNMvQCCgxMZWFzZVNlcnZpY2USRgoHQWNxdWlyZRIcLmxlYXNlaG9sZC52MS5BY3F1aXJlUmVxdWVzdBodLmxlYXNlaG9sZC52MS5BY3F1aXJlUmVzcG9uc2USQAoFUmVuZXcSGi5sZWFzZWhvbGQudjEuUmVuZXdSZXF1ZXN0GhsubGVhc2Vob2xkLnYxLlJlbmV3UmVzcG9uc2USRgoHUmVsZWFzZRIcLmxlYXNlaG9sZC52MS5SZWxlYXNlUmVxdWVzdBodLmxlYXNlaG9sZC52MS5SZWxlYXNlUmVzcG9uc2USTAoJUmVwb3J0VXNlEh4ubGVhc2Vob2xkLnYxLlJlcG9ydFVzZVJlcXVlc3QaHy5sZWFzZWhvbGQudjEuUmVwb3J0VXNlUmVzcG9uc2USRAoFV2F0Y2gSGi5sZWFzZWhvbGQudjEuV2F0Y2hSZXF1ZXN0GhsubGVhc2Vob2xkLnYxLldhdGNoUmVzcG9uc2UoATABYgZwcm90bzM", [file_leasehold_v1_use, file_leasehold_v1_watch]);
 
 /**
  * @generated from message leasehold.v1.AcquireRequest
@@ -84,8 +84,8 @@ export type AcquireResponse = Message<"leasehold.v1.AcquireResponse"> & {
   value: Uint8Array;
 
   /**
-   * Limits of the grant as this lease was decided under them, on top of the destination's own; empty means no further limit. What a sidecar was told
-   * of by Routes may be older.
+   * Which requests the grant allows, as this lease was decided under it, on top of the destination's own limits; empty means no further limit. What a
+   * sidecar was told of by Routes may be older. How many requests is said by Routes alone.
    *
    * @generated from field: repeated string methods = 8;
    */
@@ -95,13 +95,6 @@ export type AcquireResponse = Message<"leasehold.v1.AcquireResponse"> & {
    * @generated from field: repeated string path_prefixes = 9;
    */
   pathPrefixes: string[];
-
-  /**
-   * Requests a minute that the grant allows; 0 means no limit.
-   *
-   * @generated from field: uint32 rate_per_minute = 10;
-   */
-  ratePerMinute: number;
 };
 
 /**

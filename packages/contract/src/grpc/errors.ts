@@ -1,5 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { AppError, type ErrorCode, isErrorCode } from '@leasehold/core';
+import { unreachableBecause } from './unreachable.ts';
 
 /** Trailing metadata: our code, and after how many seconds another try makes sense. */
 export const errorCodeKey = 'leasehold-error';
@@ -66,16 +67,9 @@ export function fromServiceError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   const metadata: unknown = thrown instanceof Error && 'metadata' in thrown ? thrown.metadata : undefined;
   const code = metadata instanceof Metadata ? textOf(metadata, errorCodeKey) : undefined;
-  if (code === undefined || !isErrorCode(code))
-    return new AppError(
-      'broker_unreachable',
-      'The broker can not be reached. Check that it runs and that its address is right, then try again.',
-      {
-        cause: thrown,
-        retryAfterS: 1,
-      },
-    );
   const details: unknown = thrown instanceof Error && 'details' in thrown ? thrown.details : undefined;
+  if (code === undefined || !isErrorCode(code))
+    return new AppError('broker_unreachable', unreachableBecause(details), { cause: thrown, retryAfterS: 1 });
   const retryAfterS = metadata instanceof Metadata ? secondsOf(textOf(metadata, retryAfterKey)) : undefined;
   return new AppError(code, typeof details === 'string' ? details : code, {
     cause: thrown,

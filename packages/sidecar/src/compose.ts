@@ -43,12 +43,14 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
   const broker = { target: plan.broker, caPem: await readCa(plan.brokerCaFile), serverName: settings['broker-server-name'] };
   const tls = plan.mode === 'gateway' && plan.tls !== undefined ? await readProxyTls(plan.tls) : undefined;
   const outgoing = createOutgoingConnections();
-  unforeseen.subscribe((message) => log.error(message, 'a request failed in a way that nobody foresaw'));
+  const onUnforeseen = (message: unknown) => log.error(message, 'a request failed in a way that nobody foresaw');
+  unforeseen.subscribe(onUnforeseen);
   const worker = workerNumber();
   const name = settings['instance-name'] ?? hostname();
   const options = { settings, broker, instanceName: worker === undefined ? name : `${name}/${worker}`, metrics, log, outgoing };
   const agents =
     plan.mode === 'gateway' ? serveGateway(options, ended) : await serveOneAgent({ ...options, tokenFile: plan.tokenFile }, ended);
+  const closed = agents.closed.then(() => void unforeseen.unsubscribe(onUnforeseen));
   metrics.observe(agents.gauges);
   const interception = await startInterception(options);
   const proxy = await startProxy(
@@ -80,7 +82,7 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
       redirectPorts: proxy.redirect,
       metricsPort: undefined,
       trustFiles: interception.trustFiles,
-      closed: agents.closed,
+      closed,
     };
   }
   const proxyUrl = formatAuthority({ scheme: 'http', host: settings['proxy-host'], port: proxy.port });
@@ -96,7 +98,7 @@ export async function startSidecar(settings: SidecarSettings, log: Logger, ended
     redirectPorts: proxy.redirect,
     metricsPort: ops.port,
     trustFiles: interception.trustFiles,
-    closed: agents.closed,
+    closed,
   };
 }
 

@@ -144,6 +144,25 @@ describe('giving back and reporting', () => {
     ]);
   });
 
+  test('reports wait in a line of their own, and not before what the agent wants to do', async () => {
+    const lines: (string | undefined)[] = [];
+    const watched = createRig((store) => ({
+      ...store,
+      ledger: {
+        ...store.ledger,
+        commit: (selection, decide) => {
+          lines.push(selection.turn?.of);
+          return store.ledger.commit(selection, decide);
+        },
+      },
+    }));
+    const agent = await watched.session();
+    lines.length = 0;
+    await watched.lending.recordUse(agent, { batchSeq: 1, dropped: 0, records: [record] });
+    await expect(watched.lending.issueLease(agent, { credentialId, ttlMs: 0 })).rejects.toMatchObject({ code: 'no_grant' });
+    expect(lines).toEqual([`uses of ${agent.agentId}`, agent.agentId]);
+  });
+
   test('a batch of a session whose token was rotated is refused, and one that is too large too', async () => {
     await expect(rig.lending.recordUse(caller, { batchSeq: 1, dropped: 0, records: Array(1_001).fill(record) })).rejects.toMatchObject({
       code: 'invalid_argument',

@@ -19,7 +19,8 @@ export function createRecordUse({ store }: { readonly store: Pick<Store, 'ledger
         agent: { id: agentId },
         useBatchesOf: instance,
         lock: 'share',
-        turn: { of: agentId, weight: Math.max(1, batch.records.length) },
+        // In a line of their own: what an agent did must not hold up what it wants to do.
+        turn: { of: `uses of ${agentId}`, weight: Math.max(1, batch.records.length) },
       },
       ({ agent, lastUseBatch = 0 }) => {
         mustBeCurrent(agent, tokenVersion);

@@ -1,8 +1,9 @@
 import { AppError } from '@leasehold/core';
 
 /**
- * What waits for the database. What operators do goes before everything else and is always taken: who floods the queue must not be able to keep
- * himself from being cut off. All others take turns by caller, each with a bounded share (THREATS 34).
+ * What waits for the database. What no agent asks for (operators, the mark on expired leases, the look at the store) goes before everything else and is
+ * always taken: who floods the queue must not be able to keep himself from being cut off. All others take turns, an agent with its leases and with its
+ * use reports, each with a bounded share (THREATS 34).
  */
 export interface CommitQueue<Job> {
   readonly isEmpty: boolean;
@@ -19,8 +20,8 @@ interface Line<Job> {
   weight: number;
 }
 
-/** How many callers it takes to fill what there is. */
-const shares = 4;
+/** How many lines it takes to fill what there is: four agents'. */
+const shares = 8;
 
 export function createCommitQueue<Job>({ maxWeight }: { readonly maxWeight: number }): CommitQueue<Job> {
   const first: Job[] = [];

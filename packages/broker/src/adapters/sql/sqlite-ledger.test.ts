@@ -42,7 +42,7 @@ beforeEach(() => {
     auditMac: suiteMac,
     epoch: 'epoch',
     now,
-    maxWaiting: 600,
+    maxWaiting: 1_200,
     elapsedMs: () => {
       elapsed += jobMs;
       return elapsed;
@@ -99,7 +99,7 @@ test('THREATS 34: what one agent has waiting is bounded: more is refused as over
 
 test('the kill switch works when agents have filled the queue, and goes before all that they wait for', async () => {
   const done: string[] = [];
-  const agents = ['a', 'b', 'c', 'd'];
+  const agents = ['a', 'b', 'c', 'd', 'uses of a', 'uses of b', 'uses of c', 'uses of d'];
   const flood = agents.flatMap((agent) => Array.from({ length: 150 }, () => lend(agent).then(() => done.push('lent'))));
   await expect(lend('e')).rejects.toMatchObject({ code: 'overloaded' });
   const killed = ledger.commitEach(() => ({ ...nothing, result: undefined })).then(() => done.push('killed'));

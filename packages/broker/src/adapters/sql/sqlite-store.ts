@@ -21,7 +21,7 @@ export interface SqliteStoreOptions {
 }
 
 /** The store of a single broker: one file, no other service. Throws AppError `store_unavailable` when the file can't be used. */
-export function createSqliteStore({ path, epoch, auditMac, now, maxWaiting = 32_768 }: SqliteStoreOptions): Store {
+export function createSqliteStore({ path, epoch, auditMac, now, maxWaiting = 65_536 }: SqliteStoreOptions): Store {
   const database = openSqlite(path);
   const run: RunQuery = async (query) => database.run(query);
   const surroundings: Surroundings = {

@@ -1,5 +1,6 @@
 import { toStatus } from '@leasehold/contract/grpc';
 import type { AppError } from '@leasehold/core';
+import { requestIdFor } from './refusal.ts';
 
 /** Whether an answer is read by a gRPC client, which shows its user nothing of another body. */
 export function isGrpc(rawHeaders: readonly string[]): boolean {
@@ -21,6 +22,8 @@ export function grpcRefusalHead(error: AppError): readonly string[] {
     percentEncoded(details),
     'x-leasehold-error',
     error.code,
+    'x-leasehold-request-id',
+    requestIdFor(error),
   ];
 }
 

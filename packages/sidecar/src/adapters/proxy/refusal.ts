@@ -31,13 +31,18 @@ export const unforeseen: Channel = channel('leasehold.sidecar.unforeseen');
 
 const defaultRetryAfterS = 1;
 
+/** A new id for a refusal that an agent is told of. */
+export function requestIdFor(error: AppError): string {
+  const requestId = randomUUID();
+  if (error.code === 'internal') unforeseen.publish({ request_id: requestId, err: error });
+  return requestId;
+}
+
 /** The typed answer to a request that is not forwarded. The message is public; its cause stays here. */
 export function refusalOf(error: AppError): Refusal {
   const status = httpStatusOf[error.code];
   const { code, message, destination, hint } = error;
-  const requestId = randomUUID();
-  if (code === 'internal') unforeseen.publish({ request_id: requestId, err: error });
-  const body = `${JSON.stringify({ error: { code, message, destination, hint, request_id: requestId } })}\n`;
+  const body = `${JSON.stringify({ error: { code, message, destination, hint, request_id: requestIdFor(error) } })}\n`;
   const headers = [
     'content-type',
     'application/json',

@@ -31,6 +31,9 @@ afterEach(async () => {
   await vendor.close();
 });
 
+/** Of a tenant, behind its signed end. */
+const oneMoreRow = 'INSERT INTO audit SELECT tenant_id, seq + 1, at, event, hash FROM audit WHERE seq = (SELECT max(seq) FROM audit)';
+
 /** Stops the product, lets somebody with access to the disk at its database, and starts it again on the same directory. */
 async function tamper(change: (database: DatabaseSync) => void): Promise<void> {
   await stack.stop();
@@ -98,6 +101,15 @@ describe('INV-13: the audit trail names its first bad row', () => {
     expect(JSON.parse(verdict.stdout)).toMatchObject({ intact: false, bad_seq: badSeq });
   });
 
+  test('a row that was put behind the signed end is named', async () => {
+    let badSeq = 0;
+    await tamper((database) => {
+      badSeq = Number(database.prepare('SELECT max(seq) + 1 AS next FROM audit').get()?.next);
+      database.exec(oneMoreRow);
+    });
+    expect(JSON.parse((await stack.cli(['audit', 'verify', '--json'])).stdout)).toMatchObject({ intact: false, bad_seq: badSeq });
+  });
+
   test.each([
     [
       'cut off, and its end set back',
@@ -106,6 +118,8 @@ describe('INV-13: the audit trail names its first bad row', () => {
     ],
     ['taken out altogether', 'DELETE FROM audit', 'audit_seq = 0, audit_hash = zeroblob(32)'],
     ['taken out with its signature', 'DELETE FROM audit', "audit_seq = 0, audit_hash = zeroblob(32), audit_mac = x''"],
+    ['followed by rows of somebody else', oneMoreRow, 'audit_seq = audit_seq'],
+    ['given another end', 'SELECT 1', 'audit_seq = audit_seq - 1'],
   ])('a trail that was %s is not made whole by what the broker records next, and revoking still works', async (_, cut, end) => {
     await tamper((database) => database.exec(`${cut}; UPDATE tenants SET ${end}`));
     for (const verb of ['suspend', 'resume']) await stack.ok(['credential', verb, 'one']);

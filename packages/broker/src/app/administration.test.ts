@@ -285,9 +285,23 @@ test('a placeholder is filled with chance of its own when the credential is stor
   expect(one?.placeholder).not.toBe(other?.placeholder);
 });
 
+test('the status counts every tenant, however many there are', async () => {
+  const { status } = rig.admin;
+  expect((await status(rig.root)).tenants).toBe(2);
+  for (let count = 0; count < 1_000; count += 1) await rig.admin.addTenant(rig.root, `more-${count}`);
+  expect((await status(rig.root)).tenants).toBe(1_002);
+});
+
 describe('INV-13: the trail verifies, and names what was done to it', () => {
   test('untouched it is intact', async () => {
     expect((await Array.fromAsync(rig.admin.verifyAudit(rig.root, 'one'))).at(-1)).toEqual({ done: true, intact: true, rows: 4 });
+  });
+
+  test('what is committed while it is walked is no row of somebody else', async () => {
+    const walk = rig.admin.verifyAudit(rig.root, 'one')[Symbol.asyncIterator]();
+    expect(await walk.next()).toEqual({ done: false, value: { done: false, rows: 4, of: 4 } });
+    await rig.admin.addAgent(rig.root, 'one', 'meanwhile');
+    expect((await walk.next()).value).toEqual({ done: true, intact: true, rows: 4 });
   });
 
   test('THREATS 34: one walk a tenant at a time, and the next once it is over, or was left', async () => {

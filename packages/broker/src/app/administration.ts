@@ -58,12 +58,9 @@ export function createAdministration(deps: AdministrationDeps): AdminUseCases {
 
     status: async (by) => {
       mustReachAll(by);
-      const [{ items: tenants }, { liveLeases }] = await Promise.all([
-        store.listings.tenants({ limit: 1_000, after: undefined }),
-        store.listings.counts(),
-      ]);
+      const { tenants, liveLeases } = await store.listings.counts();
       const sidecars = watchers.connected().map(({ instanceName, ...rest }) => ({ ...rest, instance: instanceName }));
-      return { version: deps.version, tenants: tenants.length, sidecars, liveLeases };
+      return { version: deps.version, tenants, sidecars, liveLeases };
     },
     confirmationsOfAll: async function* (by, committedAt, ended) {
       mustReachAll(by);

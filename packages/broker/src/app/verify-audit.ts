@@ -58,7 +58,16 @@ export async function* verifyAudit(
     await breathe();
   }
   const isSigned = equal(hash, head.hash) && equal(head.mac, auditMac(tenantId, head.seq, head.hash));
-  yield isSigned ? { done: true, intact: true, rows: seq } : broken(seq, 'the signed head does not belong to this trail');
+  if (!isSigned) return yield broken(seq, 'the signed head does not belong to this trail');
+  const stray = await strayRow(audit, tenantId, seq);
+  yield stray === undefined ? { done: true, intact: true, rows: seq } : broken(stray, 'the row lies behind the signed head');
+}
+
+/** A row that not even a head which is read after it covers: somebody else put it there. */
+async function strayRow(audit: AuditTrail, tenantId: string, after: number): Promise<number | undefined> {
+  const [row] = await audit.rows(tenantId, after, 1);
+  const head = row && (await audit.head(tenantId));
+  return row === undefined || (head !== undefined && row.seq <= head.seq) ? undefined : row.seq;
 }
 
 function nextTurn(): Promise<void> {

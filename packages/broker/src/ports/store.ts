@@ -161,7 +161,7 @@ export interface Listings {
   grants(tenantId: string, page: Page): Promise<Listed<GrantListing>>;
   /** With what their status is derived from; `live` leaves out what is known to have ended. */
   leases(tenantId: string, page: Page, live: boolean): Promise<Listed<LeaseListing>>;
-  counts(): Promise<{ readonly liveLeases: number; readonly now: number }>;
+  counts(): Promise<{ readonly tenants: number; readonly liveLeases: number; readonly now: number }>;
 }
 
 export interface GrantListing {

@@ -130,6 +130,7 @@ export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOp
       counts: async () => {
         const at = now();
         return {
+          tenants: state.tenants.size,
           liveLeases: [...state.leases.values()].filter((lease) => lease.ended === undefined && lease.expiresAt > at).length,
           now: at,
         };

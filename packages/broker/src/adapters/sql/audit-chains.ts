@@ -3,7 +3,7 @@ import { AppError } from '@leasehold/core';
 import { chainHash } from '../../domain/audit-chain.ts';
 import type { AuditAction, NewAuditEvent } from '../../domain/audit-event.ts';
 import { type Query, statement } from './query.ts';
-import { bytes, integer } from './rows.ts';
+import { bytes, integer, optionalInteger } from './rows.ts';
 
 export type AuditMac = (tenantId: string, seq: number, hash: Uint8Array) => Uint8Array;
 
@@ -39,9 +39,15 @@ export function createAuditChains(mac: AuditMac): AuditChains {
   const before: { readonly tenantId: string; readonly end: ChainEnd }[] = [];
 
   function* readEnd(tenantId: string): Query<ChainEnd> {
-    const [row] = yield statement('SELECT audit_seq, audit_hash, audit_mac FROM tenants WHERE id = ?', tenantId);
+    const [row] = yield statement(
+      'SELECT audit_seq, audit_hash, audit_mac, (SELECT max(seq) FROM audit WHERE tenant_id = tenants.id) AS last_seq FROM tenants WHERE id = ?',
+      tenantId,
+    );
     if (row === undefined) throw new AppError('internal', 'An audit row names a tenant that is not there.');
     const [seq, hash, found] = [integer(row, 'audit_seq'), bytes(row, 'audit_hash'), bytes(row, 'audit_mac')];
+    const last = optionalInteger(row, 'last_seq') ?? 0;
+    // Behind whatever row is there: one that somebody put in the place of the next must not keep it from being written.
+    if (last !== seq) return { seq: Math.max(seq, last), hash, isSigned: false };
     // Before its first row a trail has no signature. That one says so later does not help: a whole trail begins with the making of its tenant.
     const isNew = seq === 0 && found.length === 0;
     return { seq, hash, isSigned: isNew || equalBytes(found, mac(tenantId, seq, hash)) };

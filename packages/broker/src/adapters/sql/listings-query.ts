@@ -73,10 +73,11 @@ function* listLeases(tenantId: string, page: Page, live: boolean, { now }: Surro
   return { items, next };
 }
 
-function* count({ now }: Surroundings): Query<{ readonly liveLeases: number; readonly now: number }> {
+function* count({ now }: Surroundings): Query<{ readonly tenants: number; readonly liveLeases: number; readonly now: number }> {
   const at = yield* now();
   const [row] = yield statement('SELECT count(*) AS live FROM leases WHERE ended_how IS NULL AND expires_at > ?', at);
-  return { liveLeases: integer(row ?? {}, 'live'), now: at };
+  const [all] = yield statement('SELECT count(*) AS tenants FROM tenants');
+  return { tenants: integer(all ?? {}, 'tenants'), liveLeases: integer(row ?? {}, 'live'), now: at };
 }
 
 function* grantListing(row: Row): Query<GrantListing> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -204,14 +204,19 @@ describe('a start that can not work', () => {
     const first = await startDevStack({ dir });
     await first.stop();
     await mkdir(join(dir, 'broker'), { recursive: true });
-    await writeFile(join(dir, 'broker', 'leasehold.db'), 'this is no database, although it is long enough to be one'.repeat(100));
+    const files = { database: join(dir, 'broker', 'leasehold.db'), kek: join(dir, 'broker', 'kek') };
+    const kek = await readFile(files.kek);
+    const noDatabase = 'this is no database, although it is long enough to be one'.repeat(100);
+    await writeFile(files.database, noDatabase);
     const corrupt = await runCli(['dev', '--dir', dir, '--port', '0']);
     expect(corrupt.code).not.toBe(0);
     expect(corrupt.stderr).toContain('leasehold.db');
+    expect(await readFile(files.database, 'utf8')).toBe(noDatabase);
 
-    await chmod(join(dir, 'broker', 'kek'), 0o644);
+    await chmod(files.kek, 0o644);
     const loose = await runCli(['dev', '--dir', dir, '--port', '0']);
     expect(loose.code).not.toBe(0);
     expect(loose.stderr).toContain('chmod 600');
+    expect([await readFile(files.kek), (await stat(files.kek)).mode & 0o777]).toEqual([kek, 0o644]);
   });
 });

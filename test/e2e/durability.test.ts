@@ -57,9 +57,12 @@ test('kill -9 of the broker loses no acknowledged credential, grant, suspension 
   const listed = await rowsOf('credential', 'list');
   const grants = await rowsOf('grant', 'list');
   expect(grants.map(({ credential }) => credential)).toEqual(expect.arrayContaining(granted));
-  const created = (await rowsOf('audit', 'tail', '--limit', '1000')).filter(({ action }) => action === 'credential.created');
-  const ids = new Set(created.map(({ credential_id }) => credential_id));
-  for (const { name } of acknowledged) expect(ids).toContain(listed.find((each) => each.name === name)?.id);
+  const idOf = (name: string) => String(listed.find((each) => each.name === name)?.id);
+  const trail = await rowsOf('audit', 'tail', '--limit', '1000');
+  const recorded = new Set(trail.map(({ action, credential_id }) => `${action} ${credential_id}`));
+  const actions: Readonly<Record<string, string>> = { active: 'credential.created', suspended: 'credential.suspended' };
+  for (const { name, status } of acknowledged) expect(recorded).toContain(`${actions[status]} ${idOf(name)}`);
+  for (const name of granted) expect(recorded).toContain(`grant.created ${idOf(name)}`);
   const last = new Map(acknowledged.map(({ name, status }) => [name, status]));
   expect(last.size).toBeGreaterThanOrEqual(3);
   for (const [name, status] of last) {

@@ -57,7 +57,7 @@ const abouts = {
 const done = { suspend: 'suspended', resume: 'resumed', delete: 'deleted' };
 
 async function add(name: string, flags: CommonFlags & DraftFlags & { readonly valueFile?: string }): Promise<void> {
-  // Judged here too, before the value is read: the operator learns of a mistake, or of a broker that is elsewhere, without typing a secret first.
+  // Judged here too, before the value is read: the operator learns of a mistake without typing a secret first.
   const draft = await credentialDraft(name, flags);
   await operate(flags, async ({ client, out, tenant }) => {
     const within = await tenant();

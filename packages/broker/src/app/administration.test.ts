@@ -214,6 +214,7 @@ describe('operators of a tenant', () => {
     const { operator: first, token } = await rig.admin.addOperator(rig.root, 'one', 'first');
     const { operator: second } = await rig.admin.addOperator(rig.root, 'one', 'second');
     await rig.admin.addOperator(rig.root, 'two', 'first');
+    await expect(rig.admin.addOperator(rig.root, 'one', 'first')).rejects.toMatchObject({ code: 'already_exists' });
     expect((await rig.admin.listOperators(first, 'one', page)).items).toEqual([first, second]);
     expect(await rig.admin.authenticateOperator(token)).toEqual(first);
     expect(await rig.admin.deleteOperators(rig.root, 'one', 'first')).toEqual([first]);

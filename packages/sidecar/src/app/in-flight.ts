@@ -103,3 +103,16 @@ function isUnsent(held: InFlight): boolean {
     return true;
   }
 }
+
+/** For what takes hold of an entry that is dead already: cut, but not before the caller has the function that says it is over. */
+export function cutSoon(cut: InFlight['cut'], why: AppError): () => void {
+  let isOver = false;
+  queueMicrotask(() => {
+    if (isOver) return;
+    isOver = true;
+    cut(why);
+  });
+  return () => {
+    isOver = true;
+  };
+}

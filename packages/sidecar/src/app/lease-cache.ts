@@ -6,7 +6,7 @@ import { isExpired, refusal } from '../domain/lease-liveness.ts';
 import { createTombstones } from '../domain/tombstones.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Leases } from '../ports/leases.ts';
-import { createInFlightRegistry } from './in-flight.ts';
+import { createInFlightRegistry, cutSoon } from './in-flight.ts';
 import { createLeaseAcquisition } from './lease-acquisition.ts';
 import { evicted, expired, type LeaseEnding, outOfStep, revoked, stopping } from './lease-endings.ts';
 import type { OnLeaseEvent } from './lease-events.ts';
@@ -220,16 +220,3 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
 
 /** What the broker does not hear of ends by itself. */
 const leftToRunOut = (): void => undefined;
-
-/** For what takes hold of an entry that is dead already: cut, but not before the caller has the function that says it is over. */
-function cutSoon(cut: (why: AppError) => void, why: AppError): () => void {
-  let isOver = false;
-  queueMicrotask(() => {
-    if (isOver) return;
-    isOver = true;
-    cut(why);
-  });
-  return () => {
-    isOver = true;
-  };
-}

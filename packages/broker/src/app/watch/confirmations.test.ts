@@ -58,6 +58,21 @@ test('it ends as soon as every sidecar has confirmed', async () => {
   expect(lines).toEqual([' of 2 pod-1 pod-2', 'pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:30 of 2.']);
 });
 
+test('what was sent is not confirmed yet, however late somebody asks', async () => {
+  const one = stage.join();
+  await pass(0);
+  const seq = stage.log.commit();
+  stage.notify();
+  await pass(20);
+  const receipt = { head: { epoch: 'e1', seq }, committedAt: stage.nowMs };
+  const { lines, over } = collect((ended) => stage.hub.confirmations('t1', receipt, ended));
+  await pass(10);
+  expect(lines).toEqual([' of 1 pod-1']);
+  one.applied(seq);
+  await over;
+  expect(lines.at(-1)).toBe('pod-1:10 of 1.');
+});
+
 test('it ends at max_staleness, and names those who closed themselves', async () => {
   const one = stage.join();
   stage.join();

@@ -68,3 +68,17 @@ test('routes that could not be read are read again, and no pong goes out before 
   await vi.advanceTimersByTimeAsync(1_000);
   expect(told(one.sink)).toBe('hello@0/0 routes:1 pong:1@0');
 });
+
+test('a change that could not be read when it came is read at the next look, though nothing changes again', async () => {
+  const one = stage.join();
+  await settle();
+  stage.notify();
+  await settle();
+  stage.routes.set('a1', new AppError('store_unavailable', 'down'));
+  stage.log.touch('a1');
+  stage.notify();
+  await settle();
+  stage.routes.set('a1', [routeOf(2)]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(told(one.sink)).toBe('hello@0/0 routes:1 routes:2');
+});

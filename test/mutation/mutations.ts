@@ -50,6 +50,27 @@ export const mutations: readonly Mutation[] = [
     tests: ['test/e2e/push.test.ts'],
   },
   {
+    name: 'a confirmation is believed when the event was sent, not when it was applied',
+    file: `${broker}/app/watch/confirmations.ts`,
+    find: 'return sentSeq !== undefined && appliedSeq >= seq;',
+    replace: 'return sentSeq !== undefined && sentSeq >= seq;',
+    tests: [`${broker}/app/watch/confirmations.test.ts`],
+  },
+  {
+    name: 'who revokes waits in line with agents',
+    file: `${broker}/adapters/sql/sqlite-ledger.ts`,
+    find: "return lock === 'update' ? 'first' : ",
+    replace: 'return ',
+    tests: [`${broker}/adapters/sql/sqlite-ledger.test.ts`],
+  },
+  {
+    name: 'agents may fill the disk, and nobody can revoke then',
+    file: `${broker}/adapters/sql/sqlite-ledger.ts`,
+    find: "if (place !== 'first' && !hasRoom())",
+    replace: 'if (false)',
+    tests: [`${broker}/adapters/sql/sqlite-ledger.test.ts`],
+  },
+  {
     name: 'a lease that was replaced keeps its secret when nobody needs it any more',
     file: `${sidecar}/app/lease-cache.ts`,
     find: '    lease.entry.secret.wipe();\n',

@@ -14,6 +14,7 @@ import { openLocalKeyFile } from './adapters/kms/local-key-file.ts';
 import { createBrokerMetrics } from './adapters/metrics/broker-metrics.ts';
 import { createInProcessSignal } from './adapters/signal/in-process.ts';
 import { createAuditMac } from './adapters/sql/audit-mac.ts';
+import { createDiskRoom } from './adapters/sql/disk-room.ts';
 import { createSqliteStore } from './adapters/sql/sqlite-store.ts';
 import { openBrokerIdentity, readGivenIdentity, type TlsIdentity } from './adapters/tls/broker-identity.ts';
 import { followIdentity } from './adapters/tls/follow-identity.ts';
@@ -41,6 +42,7 @@ export interface RunningBroker {
 const sessionLifetimeMs = 3_600_000;
 const readyForMs = 1_000;
 const identityEveryMs = 3_600_000;
+const bytesPerMib = 2 ** 20;
 const random = (count: number): Uint8Array => randomBytes(count);
 
 /** Picks the implementations and starts them: the one place that knows all layers. */
@@ -50,8 +52,10 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
   const metrics = createBrokerMetrics(registry);
   const keyService = metrics.meterKeyService(await openKeyService(settings));
   const auditMac = createAuditMac();
+  const diskRoom = createDiskRoom({ dir, leastBytes: settings['least-free-mib'] * bytesPerMib });
   const store = createSqliteStore({
     path: join(dir, 'leasehold.db'),
+    hasRoom: diskRoom.isEnough,
     epoch: randomBytes(16).toString('hex'),
     auditMac: auditMac.sign,
     now: Date.now,
@@ -92,6 +96,7 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
     version,
   });
   metrics.observe(store, hub);
+  metrics.observeDisk(diskRoom.freeBytes);
   const operatorToken = createTokenFile(join(dir, 'operator.token'));
   await ensureRootOperator({ store, file: operatorToken, mintToken: mint, hashToken, randomBytes: random });
 

@@ -28,6 +28,13 @@ export const brokerSettings = {
   kek: { kind: 'choice', about: 'Where the key-encryption key lives.', fallback: 'local', choices: ['local', 'gcp-kms'] },
   'kek-file': { kind: 'text', about: 'The local KEK; made on first start. Default: kek in the state directory.', fallback: undefined },
   'gcp-kms-key': { kind: 'text', about: 'Cloud KMS key: projects/P/locations/L/keyRings/R/cryptoKeys/K.', fallback: undefined },
+  'least-free-mib': {
+    kind: 'integer',
+    about: 'With less than this free on the disk of the state directory nothing is lent: the rest is kept for revocations.',
+    fallback: 64,
+    min: 0,
+    max: 1_000_000_000,
+  },
   'max-staleness': {
     kind: 'duration',
     about: 'Longest time after a revocation’s commit that a sidecar may use what it covers.',

@@ -12,6 +12,8 @@ export interface BrokerMetrics {
   meterKeyService(keyService: KeyService): KeyService;
   /** Gauges that are read at each scrape. */
   observe(store: Store, watchers: Watchers): void;
+  /** Undefined when the system does not say. */
+  observeDisk(freeBytes: () => number | undefined): void;
   /** A sidecar confirmed a revocation this many ms after its commit. */
   confirmed(latencyMs: number): void;
   expired(count: number): void;
@@ -106,6 +108,16 @@ export function createBrokerMetrics(registry: Registry): BrokerMetrics {
       unwrap: (wrapped, aad) => timed('unwrap', keyService.unwrap(wrapped, aad)),
       check: () => timed('check', keyService.check()),
     }),
+    observeDisk: (freeBytes) => {
+      new Gauge({
+        name: 'leasehold_broker_disk_free_bytes',
+        help: 'Free on the disk of the database. Below --least-free-mib nothing is lent.',
+        registers,
+        collect() {
+          this.set(freeBytes() ?? Number.NaN);
+        },
+      });
+    },
     observe: (store, watchers) => {
       new Gauge({
         name: 'leasehold_broker_leases_active',

@@ -20,6 +20,7 @@ let ledger: SqliteLedger;
 let transactions: string[];
 /** How long each job seems to take, ms. */
 let jobMs: number;
+let hasRoom: boolean;
 
 beforeEach(() => {
   const file = openSqlite(join(mkdtempSync(join(root, 'each-')), 'leasehold.db'));
@@ -36,6 +37,7 @@ beforeEach(() => {
     return 1_000;
   };
   jobMs = 0;
+  hasRoom = true;
   let elapsed = 0;
   ledger = createSqliteLedger({
     database,
@@ -43,6 +45,7 @@ beforeEach(() => {
     epoch: 'epoch',
     now,
     maxWaiting: 1_200,
+    hasRoom: () => hasRoom,
     elapsedMs: () => {
       elapsed += jobMs;
       return elapsed;
@@ -109,6 +112,15 @@ test('the kill switch works when agents have filled the queue, and goes before a
   expect(done.slice(0, 2)).toEqual(['killed', 'changed']);
   jobMs = 0;
   await Promise.all(flood);
+});
+
+test('THREATS 34: where the disk is nearly full agents are refused, and what is left is for those who revoke', async () => {
+  hasRoom = false;
+  await expect(lend('a')).rejects.toMatchObject({ code: 'store_unavailable', retryAfterS: 5 });
+  await addTenant('t1');
+  await ledger.commitEach(() => ({ ...nothing, result: undefined }));
+  hasRoom = true;
+  expect((await lend('a')).result).toBe('a');
 });
 
 test('agents take turns, so that the one that asks for little waits behind no other’s row', async () => {

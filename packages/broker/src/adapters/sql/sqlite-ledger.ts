@@ -23,6 +23,8 @@ export interface SqliteLedgerOptions extends Surroundings {
   readonly auditMac: AuditMac;
   /** How much may wait for its turn, by weight; more is refused as `overloaded`. */
   readonly maxWaiting: number;
+  /** Whether the disk has room for what agents ask for: what is left below that is kept for those who revoke. */
+  readonly hasRoom?: () => boolean;
   /** Any clock that goes on steadily, ms. */
   readonly elapsedMs?: () => number;
 }
@@ -42,6 +44,7 @@ export function createSqliteLedger({
   database,
   auditMac,
   maxWaiting,
+  hasRoom = () => true,
   elapsedMs = () => performance.now(),
   ...surroundings
 }: SqliteLedgerOptions): SqliteLedger {
@@ -52,6 +55,8 @@ export function createSqliteLedger({
   function enqueue<T>(place: CommitPlace, makeQuery: (chains: AuditChains) => Query<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (isFinished) throw new AppError('store_unavailable', 'The broker is stopping, and takes no more changes.', { retryAfterS: 1 });
+      if (place !== 'first' && !hasRoom())
+        throw new AppError('store_unavailable', 'The disk of the database is nearly full. Make room.', { retryAfterS: 5 });
       const work = (chains: AuditChains) => {
         const value = database.run(makeQuery(chains));
         return () => resolve(value);

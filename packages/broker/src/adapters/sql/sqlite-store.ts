@@ -18,10 +18,12 @@ export interface SqliteStoreOptions {
   readonly now: () => number;
   /** How much may wait for its turn, by weight; more is refused as `overloaded`. */
   readonly maxWaiting?: number;
+  /** Whether the disk has room for what agents ask for. */
+  readonly hasRoom?: () => boolean;
 }
 
 /** The store of a single broker: one file, no other service. Throws AppError `store_unavailable` when the file can't be used. */
-export function createSqliteStore({ path, epoch, auditMac, now, maxWaiting = 65_536 }: SqliteStoreOptions): Store {
+export function createSqliteStore({ path, epoch, auditMac, now, maxWaiting = 65_536, hasRoom = () => true }: SqliteStoreOptions): Store {
   const database = openSqlite(path);
   const run: RunQuery = async (query) => database.run(query);
   const surroundings: Surroundings = {
@@ -31,7 +33,7 @@ export function createSqliteStore({ path, epoch, auditMac, now, maxWaiting = 65_
       return now();
     },
   };
-  const ledger = createSqliteLedger({ ...surroundings, database, auditMac, maxWaiting });
+  const ledger = createSqliteLedger({ ...surroundings, database, auditMac, maxWaiting, hasRoom });
   let isOpen = true;
   return {
     ledger,

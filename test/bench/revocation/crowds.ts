@@ -17,13 +17,14 @@ export interface Crowds {
 /** Slow enough for a broker that shares two cores with all of them: with 10,000, those inside have to be served while the last ones come. */
 const joinPerS = 125;
 
+/** Hundreds of sidecars in one process: what their garbage, and the stacks of errors that nobody reads, cost there would come out of the broker's cores. */
+const nodeFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=64', '--stack-trace-limit=0'];
+
 export function startCrowds(sidecars: number, processes: number): Crowds {
   const shares = Array.from({ length: Math.min(processes, sidecars) }, (_, n, all = Math.min(processes, sidecars)) =>
     Math.floor((sidecars + n) / all),
   );
-  const children = shares.map(() =>
-    fork(join(import.meta.dirname, 'crowd.ts'), [], { execArgv: ['--disable-warning=ExperimentalWarning'] }),
-  );
+  const children = shares.map(() => fork(join(import.meta.dirname, 'crowd.ts'), [], { execArgv: nodeFlags }));
   const askAll = (ask: CrowdAsk) =>
     Promise.all(
       children.map((child) => {

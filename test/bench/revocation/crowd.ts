@@ -42,18 +42,16 @@ interface CrowdMember {
   purgedAt(seq: number): Promise<number>;
   /** When this one came in step under another epoch than the one it had when asked, and for how long it was out of step till then. */
   back(): Promise<{ readonly at: number; readonly refusedMs: number }>;
-  inStep(): Promise<unknown>;
+  inStep(): Promise<void>;
   readonly attempts: number;
 }
 
-/** How exactly it is known when one was back. */
-const lookEveryMs = 20;
 /** Where nothing is timed: thousands of members that look often would have no time left to be sidecars. */
-const lookSeldomMs = 1_000;
+const lookEveryMs = 1_000;
 const end = new AbortController();
 const members: CrowdMember[] = [];
-/** By how often it is looked at. */
-const awaited = new Map<number, Set<() => boolean>>();
+/** What is looked at. */
+const awaited = new Set<() => boolean>();
 const send = (answer: CrowdAnswer) => process.send?.(answer);
 
 function join({ target, caPem, credentialId }: CrowdOrder, token: string): CrowdMember {
@@ -64,6 +62,19 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     return known;
   };
   const standing = createStanding({ clock: systemClock, maxWaiters: 10 });
+  let outSince: number | undefined;
+  let refusedMs = 0;
+  let onRegained = (): void => undefined;
+  standing.listen({
+    fell: (lateMs) => {
+      outSince = Date.now() - lateMs;
+    },
+    regained: () => {
+      refusedMs += outSince === undefined ? 0 : Date.now() - outSince;
+      outSince = undefined;
+      onRegained();
+    },
+  });
   const broker = createGrpcBroker({
     target,
     caPem,
@@ -114,7 +125,7 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
   return {
     async borrow() {
       for (let isLent = false; !isLent; ) {
-        await becomes(() => standing.isInStep(systemClock.now()), lookSeldomMs);
+        await becomes(() => standing.isInStep(systemClock.now()));
         // On a busy machine it may have fallen out of step meanwhile, or the call takes too long.
         isLent = await leases.borrow(credentialId).then(
           () => true,
@@ -124,21 +135,17 @@ function join({ target, caPem, credentialId }: CrowdOrder, token: string): Crowd
     },
     // One that started over at a later place holds nothing older.
     purgedAt: async (seq) => (purges.has(seq) || standing.cursor.seq < seq ? purgeOf(seq).promise : Date.now()),
-    async back() {
+    back() {
       const { epoch } = standing.cursor;
       attempts = 0;
-      let refusedMs = 0;
-      let lookedAt = Date.now();
-      const at = await becomes(() => {
-        const now = Date.now();
-        const isInStep = standing.isInStep(systemClock.now());
-        if (!isInStep) refusedMs += now - lookedAt;
-        lookedAt = now;
-        return isInStep && standing.cursor.epoch !== undefined && standing.cursor.epoch !== epoch;
-      }, lookEveryMs);
-      return { at, refusedMs };
+      refusedMs = 0;
+      return new Promise((resolve) => {
+        onRegained = () => {
+          if (standing.cursor.epoch !== epoch) resolve({ at: Date.now(), refusedMs: Math.round(refusedMs) });
+        };
+      });
     },
-    inStep: () => becomes(() => standing.isInStep(systemClock.now()), lookSeldomMs),
+    inStep: () => becomes(() => standing.isInStep(systemClock.now())),
     get attempts() {
       return attempts;
     },
@@ -186,25 +193,19 @@ async function obey(ask: CrowdAsk): Promise<void> {
 }
 
 /** Looks at all that are waited for in one turn: with a timer of its own for each, looking would take more of the machine than being sidecars. */
-function becomes(isSo: () => boolean, everyMs: number): Promise<number> {
+function becomes(isSo: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    const look = () => {
+    awaited.add(() => {
       const is = isSo();
-      if (is) resolve(Date.now());
+      if (is) resolve();
       return is;
-    };
-    const others = awaited.get(everyMs);
-    if (others !== undefined) {
-      others.add(look);
-      return;
-    }
-    const looks = new Set([look]);
-    awaited.set(everyMs, looks);
-    setInterval(() => {
-      for (const each of looks) if (each()) looks.delete(each);
-    }, everyMs);
+    });
   });
 }
+
+setInterval(() => {
+  for (const look of awaited) if (look()) awaited.delete(look);
+}, lookEveryMs);
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

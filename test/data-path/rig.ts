@@ -177,6 +177,7 @@ function createScriptedLeases(): ScriptedLeases {
         version: entries.size + 1,
         secret: new Secret(Buffer.from(value)),
         limits: unlimited,
+        lentAt: now,
         requestedAt: now,
         ttlMs: 60_000,
       };

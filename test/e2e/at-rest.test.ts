@@ -127,8 +127,11 @@ describe('INV-13: the audit trail names its first bad row', () => {
     expect([verdict.code, JSON.parse(verdict.stdout).intact]).toEqual([1, false]);
   });
 
-  test('no record, no lease: nothing is lent on a trail that was changed', async () => {
-    await tamper((database) => database.exec('UPDATE tenants SET audit_seq = audit_seq - 1'));
+  test.each([
+    ['changed', 'UPDATE tenants SET audit_seq = audit_seq - 1'],
+    ['taken out with its signature', "DELETE FROM audit; UPDATE tenants SET audit_seq = 0, audit_hash = zeroblob(32), audit_mac = x''"],
+  ])('no record, no lease: nothing is lent on a trail that was %s', async (_, sql) => {
+    await tamper((database) => database.exec(sql));
     const refused = await eventually(
       () => throughBaseUrl(stack.proxyPort, '/one/x'),
       ({ code }) => code !== 'out_of_step',

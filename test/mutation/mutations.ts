@@ -57,6 +57,20 @@ export const mutations: readonly Mutation[] = [
     tests: [`${broker}/app/watch/confirmations.test.ts`],
   },
   {
+    name: 'a renewal says under which head its lease was issued, and looks late after any revocation since',
+    file: `${broker}/app/renew-lease.ts`,
+    find: 'issuedAtSeq: head.seq }',
+    replace: 'issuedAtSeq: result.lease.issuedAtSeq }',
+    tests: ['test/model/upkeep.test.ts'],
+  },
+  {
+    name: 'a broker that was started again says that all sidecars have confirmed, before it knows any',
+    file: `${broker}/compose.ts`,
+    find: '(await store.listings.counts()).tenants > 0',
+    replace: 'false',
+    tests: ['test/e2e/restarted-broker.test.ts'],
+  },
+  {
     name: 'who revokes waits in line with agents',
     file: `${broker}/adapters/sql/sqlite-ledger.ts`,
     find: "return lock === 'update' ? 'first' : ",

@@ -77,6 +77,8 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
     clock: systemClock,
     pingIntervalMs: Math.floor(settings['max-staleness'] / 3),
     maxStalenessMs: settings['max-staleness'],
+    // A database that knows no tenant has never had a sidecar.
+    mayHaveForebears: (await store.listings.counts()).tenants > 0,
     onConfirmed: metrics.confirmed,
     onFault: (err) => log.warn({ err }, 'watch streams could not be served'),
     ended,

@@ -42,6 +42,11 @@ test('on a terminal each step overwrites the one before, and names a few of thos
   ]);
 });
 
+test('what nobody can name is waited for, too', async () => {
+  const nobody = { ...step(0), total: 0, outstanding: [] };
+  expect(await shown(true, nobody)).toContain('0 of 0 sidecars confirmed in 0 ms; waiting for whoever knew the broker before its start');
+});
+
 test('elsewhere the end alone is printed, with everybody who was closed by the bound', async () => {
   expect(await shown(false, step(0), step(1, true))).toBe(
     '1 of 5 sidecars confirmed in 10 ms\nclosed by the bound (silent, so they hold nothing any more): pod-2, pod-3, pod-4, pod-5\n',

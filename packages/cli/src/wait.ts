@@ -22,7 +22,8 @@ export async function reportConfirmations(out: Printer, steps: AsyncIterable<Con
     const { outstanding, done } = step;
     const text = `${step.confirmed.length} of ${step.total} sidecars confirmed in ${step.elapsed_ms} ms`;
     if (out.isJson) out.json(step);
-    else if (!done) out.progress(`${text}; waiting for ${someOf(outstanding)}`);
+    else if (!done)
+      out.progress(`${text}; waiting for ${outstanding.length === 0 ? 'whoever knew the broker before its start' : someOf(outstanding)}`);
     else {
       out.progress('');
       out.line(text);

@@ -23,7 +23,9 @@ export function administerLeases(deps: AdministrationDeps): Pick<AdminUseCases, 
           if (lease === undefined || agent === undefined || credential === undefined || grant === undefined)
             throw notFound('lease', leaseId);
           const listing = { now, lease, tenant, agent, credential, grant };
-          if (leaseStatus(lease, listing, now) !== 'active') return { changes: [], revocations: [], audit: [], result: listing };
+          // One that ran out by this clock is revoked, too: the sidecar counts its time by another.
+          if (!['active', 'expired'].includes(leaseStatus(lease, listing, now)))
+            return { changes: [], revocations: [], audit: [], result: listing };
           return {
             changes: [],
             revocations: [{ scope: 'lease', ids: [lease.id], reason: 'revoked' }],

@@ -34,6 +34,14 @@ describe('INV-1: no grant, no secret', () => {
     expect((await lend()).limits).toEqual({ ...limits, methods: ['GET'] });
   });
 
+  test('a renewal names the head that it was decided under, so that a revocation of something else since does not make it look late', async () => {
+    await grant();
+    const { leaseId } = await lend();
+    await rig.admin.addCredential(rig.root, 'one', draft('other'), bytes('sk-other-000'));
+    await rig.admin.setCredentialStatus(rig.root, 'one', 'other', 'suspended');
+    expect(await rig.lending.renewLease(caller, { leaseId, ttlMs: 0 })).toMatchObject({ leaseId, issuedAtSeq: 1 });
+  });
+
   test('without it the lease is denied, and INV-13: the denial is in the trail', async () => {
     await expect(lend()).rejects.toMatchObject({ code: 'no_grant' });
     expect((await trail()).at(-1)).toEqual(['lease.denied', 'no_grant']);
@@ -81,7 +89,8 @@ describe('INV-14: the tenant comes from the identity', () => {
     const stranger = await rig.session('two', 'stranger');
     await expect(rig.lending.issueLease(stranger, { credentialId, ttlMs: 0 })).rejects.toMatchObject({ code: 'no_grant' });
     await expect(rig.lending.renewLease(stranger, { leaseId: lease.leaseId, ttlMs: 0 })).rejects.toMatchObject({ code: 'lease_ended' });
-    expect(await rig.lending.releaseLeases(stranger, [lease.leaseId])).toBe(0);
+    for (const other of [stranger, await rig.session('one', 'neighbour')])
+      expect(await rig.lending.releaseLeases(other, [lease.leaseId])).toBe(0);
     expect((await rig.lending.renewLease(caller, { leaseId: lease.leaseId, ttlMs: 0 })).leaseId).toBe(lease.leaseId);
   });
 
@@ -92,6 +101,14 @@ describe('INV-14: the tenant comes from the identity', () => {
     expect(await rig.lending.routesOf(other)).toEqual([]);
     expect(await rig.lending.routesOf(caller)).toMatchObject([{ credentialName: 'api', status: 'active' }]);
   });
+});
+
+test('a lease is revoked though it ran out by the broker’s clock: the sidecar counts its time by another', async () => {
+  await grant();
+  const { leaseId } = await lend();
+  rig.clock.now += 300_000;
+  const { revocation } = await rig.admin.revokeLease(rig.root, 'one', leaseId);
+  expect(revocation).toMatchObject({ head: { seq: 1 } });
 });
 
 describe('giving back and reporting', () => {

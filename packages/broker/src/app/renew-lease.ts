@@ -12,6 +12,7 @@ export function createRenewLease({ store }: { readonly store: Pick<Store, 'ledge
       (facts, now) => written(decideRenew(facts, { agentId, tokenVersion, leaseId, ttlMs }, now)),
     );
     if (result.kind === 'deny' || head === undefined) throw denied(result.kind === 'deny' ? result.reason : 'lease_ended');
-    return { leaseId, ttlMs: result.ttlMs, epoch: head.epoch, issuedAtSeq: result.lease.issuedAtSeq };
+    // The head that this decision was made under, not that of the issue: else any revocation since would make the answer look like a late one.
+    return { leaseId, ttlMs: result.ttlMs, epoch: head.epoch, issuedAtSeq: head.seq };
   };
 }

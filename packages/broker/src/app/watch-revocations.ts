@@ -19,6 +19,8 @@ export interface WatchRevocationsOptions {
   readonly clock: Clock;
   readonly pingIntervalMs: number;
   readonly maxStalenessMs: number;
+  /** Whether sidecars that were in step with a broker before this one may be in step still. */
+  readonly mayHaveForebears?: boolean;
   readonly pollMs?: number;
   /** Events that a stream may be behind before it has to start over. */
   readonly maxReplay?: number;
@@ -49,6 +51,7 @@ export function createWatchRevocations({
   clock,
   pingIntervalMs,
   maxStalenessMs,
+  mayHaveForebears = true,
   pollMs = backstopPollMs,
   maxReplay = 5_000,
   maxStreams = 20_000,
@@ -59,7 +62,7 @@ export function createWatchRevocations({
   ended,
 }: WatchRevocationsOptions): WatchHub & Watchers {
   const roster = createRoster({ clock, maxStalenessMs });
-  const confirmations = createConfirmations({ roster, clock, maxStalenessMs });
+  const confirmations = createConfirmations({ roster, clock, maxStalenessMs, mayHaveForebears });
   let fresh = new Set<Subscriber>();
   let asking = new Set<Subscriber>();
   let isEveryone = false;

@@ -103,6 +103,7 @@ const entryWithin = (limits: Partial<RequestLimits>): LeaseEntry => ({
   ...ids,
   secret: new Secret(Buffer.from(value)),
   limits: { ...unlimited, ...limits },
+  lentAt: { monoMs: 0, wallMs: 0 },
   requestedAt: { monoMs: 0, wallMs: 0 },
   ttlMs: 60_000,
 });

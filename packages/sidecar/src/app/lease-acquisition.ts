@@ -21,7 +21,7 @@ export interface LeaseAcquisition {
 const maxAttempts = 3;
 
 export function createLeaseAcquisition(options: {
-  readonly broker: Pick<Broker, 'acquire'>;
+  readonly broker: Pick<Broker, 'acquire' | 'release'>;
   readonly clock: Clock;
   readonly standing: Standing;
   readonly tombstones: Tombstones;
@@ -64,7 +64,7 @@ export function createLeaseAcquisition(options: {
       const requestedAt = clock.now();
       const { value, ...issued } = await options.broker.acquire(credentialId);
       const secret = new Secret(value);
-      const entry: LeaseEntry = { ...issued, credentialId, secret, requestedAt };
+      const entry: LeaseEntry = { ...issued, credentialId, secret, lentAt: requestedAt, requestedAt };
       const flaw = tombstones.flaw(question, entry);
       if (flaw !== undefined) {
         secret.wipe();
@@ -76,7 +76,11 @@ export function createLeaseAcquisition(options: {
       const refused = refusal(entry, now, standing.cursor);
       if (isClosed || refused !== undefined) {
         secret.wipe();
-        if (isClosed) throw stopping();
+        if (isClosed) {
+          // Best effort, as for what was in hand at the end.
+          options.broker.release([entry.leaseId]).catch(() => undefined);
+          throw stopping();
+        }
         if (refused === 'lease_ended') return expired();
         throw outOfStep();
       }

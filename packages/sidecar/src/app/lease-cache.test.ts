@@ -83,6 +83,18 @@ describe('borrowing', () => {
     expect(await rig.leases.borrow('c1', first)).toBe(second);
   });
 
+  it('takes no lease for a new one because it was renewed', async () => {
+    await rig.comeInStep();
+    const first = await rig.lend('c1');
+    await vi.advanceTimersByTimeAsync(40_000);
+    rig.renews[0]?.answer({ leaseId: 'l1', ttlMs: 60_000, epoch: 'e1', issuedAtSeq: 5 });
+    await vi.advanceTimersByTimeAsync(500);
+    const borrowed = rig.leases.borrow('c1', first);
+    await settle();
+    rig.acquires[1]?.answer(issued({ leaseId: 'l2' }));
+    expect((await borrowed).leaseId).toBe('l2');
+  });
+
   it('asks for no other lease in the place of one that is new', async () => {
     await rig.comeInStep();
     const first = await rig.lend('c1');
@@ -176,11 +188,13 @@ describe('a lease that another took the place of', () => {
   it('is wiped within max_staleness when the broker falls silent, though something still streams under it', async () => {
     const stream = await rig.comeInStep();
     const first = await rig.lend('c1');
-    rig.leases.hold(first, { isStreaming: () => true, cut: () => undefined });
+    const letGo = rig.leases.hold(first, { isStreaming: () => true, cut: () => undefined });
     await replace(first);
     stream.answersWith = undefined;
     await vi.advanceTimersByTimeAsync(3_000);
-    expect(first.secret.isWiped).toBe(true);
+    expect([first.secret.isWiped, rig.released]).toEqual([true, []]);
+    letGo();
+    expect(rig.released).toEqual(['l1']);
   });
 });
 

@@ -61,9 +61,11 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
   const endings = new WeakMap<LeaseEntry, AppError>();
   const hand = new LRUCache<string, TrackedLease>({
     max: options.maxEntries,
-    dispose: ({ entry }, _, reason) => {
+    dispose: (lease, _, reason) => {
+      const { entry } = lease;
       // One that another took the place of is as good as that for what waits under it.
-      if (reason === 'set') onEvent({ kind: 'ended', credentialId: entry.credentialId, how: 'replaced' });
+      lease.isReplaced = reason === 'set';
+      if (lease.isReplaced) onEvent({ kind: 'ended', credentialId: entry.credentialId, how: 'replaced' });
       else entry.secret.wipe();
       if (reason === 'evict') noteEnd(entry, 'evicted', evicted());
     },
@@ -111,9 +113,8 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
   function letGoIfIdle(lease: TrackedLease): void {
     const { entry } = lease;
     if (!tracked.has(lease) || isInHand(lease) || inFlight.isHeld(entry)) return;
-    const isReplaced = !entry.secret.isWiped;
     untrack(lease);
-    if (isReplaced) release([entry.leaseId]).catch(leftToRunOut);
+    if (lease.isReplaced) release([entry.leaseId]).catch(leftToRunOut);
   }
 
   function untrack(lease: TrackedLease): void {
@@ -176,7 +177,7 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
       if (!standing.isInStep(clock.now())) await standing.untilInStep(options.stepWaitMs);
       const now = clock.now();
       const entry = usable(credentialId, now);
-      const isTooOld = entry !== undefined && entry === insteadOf && elapsedMs(entry.requestedAt, now) >= newMs;
+      const isTooOld = entry !== undefined && entry === insteadOf && elapsedMs(entry.lentAt, now) >= newMs;
       return entry === undefined || isTooOld ? acquisition.acquire(credentialId) : entry;
     },
     refusal(entry, now) {

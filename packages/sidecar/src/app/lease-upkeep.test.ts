@@ -47,6 +47,17 @@ describe('renewal', () => {
     expect(rig.renews.length).toBe(2);
   });
 
+  it('counts though something else was revoked since the lease was issued', async () => {
+    const stream = await rig.comeInStep();
+    const entry = await rig.lend();
+    stream.on.revoked(revocation(6, { ids: ['c2'] }));
+    stream.answersWith = 6;
+    await vi.advanceTimersByTimeAsync(dueMs);
+    rig.renews[0]?.answer({ ...renewed, issuedAtSeq: 6 });
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(rig.leases.refusal(entry, rig.clock.now())).toBeUndefined();
+  });
+
   it('goes on for a lease that only a stream in flight needs', async () => {
     await rig.comeInStep();
     const entry = await rig.lend();

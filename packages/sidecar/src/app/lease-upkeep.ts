@@ -17,6 +17,8 @@ export interface TrackedLease {
   /** Its time to be renewed came while nobody used it: the next use starts the renewal. */
   isDue: boolean;
   isRenewing: boolean;
+  /** Another took its place in hand. */
+  isReplaced: boolean;
   expiry: NodeJS.Timeout | undefined;
   renewal: NodeJS.Timeout | undefined;
 }
@@ -126,7 +128,15 @@ export function createLeaseUpkeep(options: {
 
   return {
     track(entry) {
-      const tracked: TrackedLease = { entry, isUsed: true, isDue: false, isRenewing: false, expiry: undefined, renewal: undefined };
+      const tracked: TrackedLease = {
+        entry,
+        isUsed: true,
+        isDue: false,
+        isRenewing: false,
+        isReplaced: false,
+        expiry: undefined,
+        renewal: undefined,
+      };
       arm(tracked);
       return tracked;
     },

@@ -37,3 +37,14 @@ it('listeners hear of each turn once, and of nothing between', () => {
   standing.move(freshFrom(3_400));
   expect(heard).toEqual(['regained', 'fell', 'regained']);
 });
+
+it('freshness is looked at once a second, since a machine that sleeps stops timers', () => {
+  const heard: string[] = [];
+  standing.listen({ fell: (lateMs) => heard.push(`fell ${lateMs} ms late`), regained: () => undefined });
+  standing.move(freshFrom(0));
+  nowMs = 10_000;
+  vi.advanceTimersByTime(999);
+  expect(heard).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(heard).toEqual(['fell 7000 ms late']);
+});

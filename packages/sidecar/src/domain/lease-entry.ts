@@ -12,6 +12,8 @@ export interface LeaseEntry {
   readonly issuedAtSeq: number;
   /** Of the grant, as they were when this was lent: what counts, since the routes may be older. */
   readonly limits: RequestLimits;
+  /** When it was asked for. */
+  readonly lentAt: Instant;
   /** When the request that `ttlMs` counts from was *sent* (INV-7). */
   requestedAt: Instant;
   ttlMs: number;

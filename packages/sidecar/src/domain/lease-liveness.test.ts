@@ -11,7 +11,7 @@ function entryOf(changes: Partial<LeaseEntry> = {}): LeaseEntry {
   const secret = new Secret(new Uint8Array([1, 2, 3]));
   const ids = { leaseId: 'l1', credentialId: 'c1', grantId: 'g1', version: 1, epoch: 'e1', issuedAtSeq: 5 };
   const limits = { methods: [], pathPrefixes: [], ratePerMinute: undefined };
-  return { ...ids, secret, limits, requestedAt: at(0), ttlMs: 60_000, ...changes };
+  return { ...ids, secret, limits, lentAt: at(0), requestedAt: at(0), ttlMs: 60_000, ...changes };
 }
 
 function freshAt(ms: number, changes: Partial<RevocationCursor> = {}): RevocationCursor {

@@ -32,6 +32,18 @@ describe('an answer to Acquire or Renew', () => {
     expect(stones.flaw(question, { ...lease, grantId: 'g2' })).toBeUndefined();
   });
 
+  it('is thrown away however many questions were asked and answered since', () => {
+    const stones = createTombstones({ maxEvents: 10 });
+    const question = stones.open(head);
+    stones.bury(event('grant', 'g1', 6), 'me');
+    const [younger, answered] = [stones.open({ ...head, seq: 6 }), stones.open({ ...head, seq: 6 })];
+    stones.close(answered);
+    expect(stones.flaw(question, lease)).toBe('revoked_meanwhile');
+    stones.close(question);
+    expect(stones.size).toBe(0);
+    stones.close(younger);
+  });
+
   it('is thrown away when it comes from another epoch, from before a reset, or from a log shorter than what was known', () => {
     const stones = createTombstones({ maxEvents: 10 });
     const question = stones.open(head);

@@ -14,14 +14,15 @@ interface ChainEnd {
   readonly isSigned: boolean;
 }
 
-/** What must not be done without a record that can be relied on: no record, no lease. Whatever takes away is done, and recorded, in any case. */
+/** What must not be done without a record that can be relied on: no record, no lease. What takes away is done, and recorded behind whatever is there. */
 const lending: ReadonlySet<AuditAction> = new Set<AuditAction>(['lease.issued', 'lease.renewed']);
 
 const sha256 = (input: Uint8Array): Uint8Array => createHash('sha256').update(input).digest();
 
 /** The ends of the hash chains that one transaction moves. Their signed heads are written once, since only the last one counts. */
 export interface AuditChains {
-  append(tenantId: string, event: NewAuditEvent, at: number): Query<void>;
+  /** `isFirst`: of a tenant that this transaction makes. */
+  append(tenantId: string, event: NewAuditEvent, at: number, isFirst: boolean): Query<void>;
   /** Before a savepoint, and to go back to it. */
   mark(): number;
   rewind(mark: number): void;
@@ -38,7 +39,7 @@ export function createAuditChains(mac: AuditMac): AuditChains {
   /** Where each append found its chain, so that one of them can be taken back. */
   const before: { readonly tenantId: string; readonly end: ChainEnd }[] = [];
 
-  function* readEnd(tenantId: string): Query<ChainEnd> {
+  function* readEnd(tenantId: string, isFirst: boolean): Query<ChainEnd> {
     const [row] = yield statement(
       'SELECT audit_seq, audit_hash, audit_mac, (SELECT max(seq) FROM audit WHERE tenant_id = tenants.id) AS last_seq FROM tenants WHERE id = ?',
       tenantId,
@@ -48,14 +49,14 @@ export function createAuditChains(mac: AuditMac): AuditChains {
     const last = optionalInteger(row, 'last_seq') ?? 0;
     // Behind whatever row is there: one that somebody put in the place of the next must not keep it from being written.
     if (last !== seq) return { seq: Math.max(seq, last), hash, isSigned: false };
-    // Before its first row a trail has no signature. That one says so later does not help: a whole trail begins with the making of its tenant.
-    const isNew = seq === 0 && found.length === 0;
+    // Only a trail that begins has no signature yet: one that was taken out must not pass for it.
+    const isNew = isFirst && seq === 0 && found.length === 0;
     return { seq, hash, isSigned: isNew || equalBytes(found, mac(tenantId, seq, hash)) };
   }
 
   return {
-    *append(tenantId, event, at) {
-      const end = ends.get(tenantId) ?? (yield* readEnd(tenantId));
+    *append(tenantId, event, at, isFirst) {
+      const end = ends.get(tenantId) ?? (yield* readEnd(tenantId, isFirst));
       if (!end.isSigned && lending.has(event.action)) throw untrustworthy();
       const seq = end.seq + 1;
       const hash = chainHash(sha256, end.hash, { tenantId, seq, at, event });

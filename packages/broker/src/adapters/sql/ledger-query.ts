@@ -37,7 +37,7 @@ export function* decideAndApply<T>(
     return { result, head: undefined, at };
   }
   for (const revocation of revocations) yield* appendRevocation(tenantId, revocation, at);
-  for (const event of audit) yield* chains.append(tenantId, event, at);
+  for (const event of audit) yield* chains.append(tenantId, event, at, facts.tenant === undefined);
   const isHeadKnown = facts.head !== undefined && revocations.length === 0;
   return { result, head: isHeadKnown ? facts.head : yield* readHead(epoch, tenantId), at };
 }

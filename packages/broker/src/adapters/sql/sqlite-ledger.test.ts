@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import type { NewAuditEvent } from '../../domain/audit-event.ts';
 import type { Change } from '../../ports/store.ts';
 import { row } from '../../ports/store-suite/rows.suite.ts';
 import { suiteMac } from '../../ports/store-suite/stage.suite.ts';
@@ -122,6 +123,21 @@ test('THREATS 34: where the disk is nearly full agents are refused, and what is 
   hasRoom = true;
   expect((await lend('a')).result).toBe('a');
 });
+
+test.each(['lease.issued', 'lease.renewed'] as const)(
+  'INV-13: %s is not recorded, and so not done, on a trail without a signature of ours; what takes away is',
+  async (action) => {
+    await addTenant('t1');
+    const record = (recorded: NewAuditEvent['action']) =>
+      ledger.commit({ tenant: { id: 't1' }, lock: 'update' }, () => ({
+        ...nothing,
+        audit: [{ ...row.event(), action: recorded }],
+        result: undefined,
+      }));
+    await expect(record(action)).rejects.toMatchObject({ code: 'store_unavailable' });
+    await record('tenant.killed');
+  },
+);
 
 test('agents take turns, so that the one that asks for little waits behind no other’s row', async () => {
   jobMs = 20;

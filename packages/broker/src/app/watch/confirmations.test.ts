@@ -133,6 +133,40 @@ test('without sidecars it is done at once', async () => {
   expect(lines).toEqual([' of 0.']);
 });
 
+test('a broker that was started anew is not done before those who were in step with the one before it have closed themselves', async () => {
+  stage.close();
+  stage = createStage({ mayHaveForebears: true });
+  await pass(1_000);
+  const one = stage.join();
+  await pass(0);
+  const { lines, over } = revoke();
+  await pass(10);
+  one.applied(1);
+  await pass(1_989);
+  expect(lines).toEqual([' of 1 pod-1', 'pod-1:10 of 1']);
+  await pass(1);
+  await over;
+  expect(lines.at(-1)).toBe('pod-1:10 of 1.');
+  const later = revoke();
+  await pass(0);
+  one.applied(2);
+  await later.over;
+  expect(later.lines.at(-1)).toBe('pod-1:0 of 1.');
+});
+
+test('a sidecar is not called closed too early by a broker whose clock is ahead of the database’s', async () => {
+  stage.join();
+  await pass(0);
+  const seq = stage.log.commit();
+  const receipt = { head: { epoch: 'e1', seq }, committedAt: stage.nowMs - 2_000 };
+  const { lines, over } = collect((ended) => stage.hub.confirmations('t1', receipt, ended));
+  await pass(2_999);
+  expect(lines).toEqual([' of 1 pod-1']);
+  await pass(1);
+  await over;
+  expect(lines.at(-1)).toBe(' of 1 pod-1.');
+});
+
 test('whoever stops listening leaves nothing behind', async () => {
   stage.join();
   await pass(0);

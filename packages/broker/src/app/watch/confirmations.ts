@@ -23,11 +23,15 @@ export function createConfirmations({
   roster,
   clock,
   maxStalenessMs,
+  mayHaveForebears,
 }: {
   readonly roster: Roster;
   readonly clock: Clock;
   readonly maxStalenessMs: number;
+  /** Whether sidecars that were in step with a broker before this one may be in step still: they are on no roster here, and can't be named. */
+  readonly mayHaveForebears: boolean;
 }): Confirmations {
+  const startedAt = clock.now();
   const followers = new Map<string, Set<(subscriber: Subscriber) => void>>();
 
   /** Who was connected, or may not have closed itself yet, when the following began: a sidecar that comes later has nothing older. */
@@ -74,6 +78,12 @@ export function createConfirmations({
       confirm(appliedBy(tenantId, seq));
       listenIn(tenantId, listen);
     }
+    const unknownForMs = mayHaveForebears ? maxStalenessMs - elapsedMs(startedAt, begin) : 0;
+    let isEverybodyKnown = unknownForMs <= 0;
+    const waiting = setTimeout(() => {
+      isEverybodyKnown = true;
+      bell.ring();
+    }, unknownForMs);
     let isPastBound = false;
     const deadline = setTimeout(() => {
       isPastBound = true;
@@ -83,7 +93,7 @@ export function createConfirmations({
     try {
       let confirmedBefore = -1;
       while (!ended.aborted) {
-        const progress = progressOf([...awaited.values()], beforeMs + elapsedMs(begin, clock.now()), isPastBound);
+        const progress = progressOf([...awaited.values()], beforeMs + elapsedMs(begin, clock.now()), isPastBound, isEverybodyKnown);
         if (progress.done) return yield progress;
         if (progress.confirmed.length > confirmedBefore) yield progress;
         confirmedBefore = progress.confirmed.length;
@@ -91,6 +101,7 @@ export function createConfirmations({
       }
     } finally {
       clearTimeout(deadline);
+      clearTimeout(waiting);
       ended.removeEventListener('abort', bell.ring);
       for (const tenantId of heads.keys()) leave(tenantId, listen);
     }
@@ -109,11 +120,17 @@ function hasApplied({ sentSeq, appliedSeq }: Subscriber, seq: number): boolean {
   return sentSeq !== undefined && appliedSeq >= seq;
 }
 
-function progressOf(awaited: readonly Awaited[], elapsed: number, isPastBound: boolean): ConfirmationProgress {
+function progressOf(awaited: readonly Awaited[], elapsed: number, isPastBound: boolean, isEverybodyKnown: boolean): ConfirmationProgress {
   const confirmed = awaited.flatMap(({ instance, afterMs }) => (afterMs === undefined ? [] : [{ instance, afterMs }]));
   const outstanding = awaited.flatMap(({ instance, afterMs }) => (afterMs === undefined ? [instance] : []));
   confirmed.sort((one, other) => one.afterMs - other.afterMs);
-  return { total: awaited.length, confirmed, outstanding, elapsedMs: elapsed, done: isPastBound || outstanding.length === 0 };
+  return {
+    total: awaited.length,
+    confirmed,
+    outstanding,
+    elapsedMs: elapsed,
+    done: isPastBound || (isEverybodyKnown && outstanding.length === 0),
+  };
 }
 
 /** Rings that come while nobody listens are folded into one. */

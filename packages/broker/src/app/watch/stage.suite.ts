@@ -153,7 +153,8 @@ export interface Stage {
 
 export function createStage(options: Partial<WatchRevocationsOptions> = {}): Stage {
   const end = new AbortController();
-  const clock: Clock = { now: () => ({ monoMs: stage.nowMs, wallMs: stage.nowMs }) };
+  let nowMs = 1_000_000;
+  const clock: Clock = { now: () => ({ monoMs: nowMs, wallMs: nowMs }) };
   const log = createTestLog(clock);
   let notify = () => {};
   const signal: RevocationSignal = { notify: () => notify(), subscribe: (listener) => (notify = listener) };
@@ -173,6 +174,7 @@ export function createStage(options: Partial<WatchRevocationsOptions> = {}): Sta
     clock,
     pingIntervalMs: 1_000,
     maxStalenessMs: 3_000,
+    mayHaveForebears: false,
     breathe: async () => {},
     onConfirmed: (ms) => latencies.push(ms),
     onFault: (thrown) => faults.push(thrown),
@@ -187,7 +189,12 @@ export function createStage(options: Partial<WatchRevocationsOptions> = {}): Sta
     latencies,
     routes,
     routeReads,
-    nowMs: 1_000_000,
+    get nowMs() {
+      return nowMs;
+    },
+    set nowMs(ms) {
+      nowMs = ms;
+    },
     notify: () => notify(),
     join(who = {}, start = undefined, sink = createTestSink()) {
       const left = new AbortController();

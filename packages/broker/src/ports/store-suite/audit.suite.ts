@@ -14,11 +14,22 @@ export function describeAuditTrail(stage: () => Stage): void {
     test('INV-13: links every row of a tenant to the one before it, and signs the last', async () => {
       const { store, clock, audit } = stage();
       clock.now = 7_000;
-      await Promise.all([audit('t1', 'l1', 'l2'), audit('t2', 'm1'), audit('t1', 'l3')]);
-      await audit('t1', 'l4');
+      // A trail begins with the making of its tenant.
+      for (const [id, leaseId] of [
+        ['t3', 'l1'],
+        ['t4', 'm1'],
+      ] as const)
+        await store.ledger.commit({ tenant: undefined, lock: 'update' }, () => ({
+          changes: [{ put: 'tenant', row: row.tenant(id) }],
+          revocations: [],
+          audit: [row.event(leaseId)],
+          result: undefined,
+        }));
+      await Promise.all([audit('t3', 'l2'), audit('t4', 'm2'), audit('t3', 'l3')]);
+      await audit('t3', 'l4');
       for (const [tenantId, leaseIds] of [
-        ['t1', ['l1', 'l2', 'l3', 'l4']],
-        ['t2', ['m1']],
+        ['t3', ['l1', 'l2', 'l3', 'l4']],
+        ['t4', ['m1', 'm2']],
       ] as const) {
         let hash = genesisHash;
         const expected = leaseIds.map((leaseId, index) => {

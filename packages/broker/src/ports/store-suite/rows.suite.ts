@@ -115,7 +115,7 @@ export const row = {
   }),
   event: (leaseId = 'l1'): NewAuditEvent => ({
     actor: { kind: 'agent', id: 'a1' },
-    action: 'lease.issued',
+    action: 'lease.released',
     outcome: 'allowed',
     agentId: 'a1',
     leaseId,

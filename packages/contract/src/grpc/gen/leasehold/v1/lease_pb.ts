@@ -146,6 +146,8 @@ export type RenewResponse = Message<"leasehold.v1.RenewResponse"> & {
   epoch: string;
 
   /**
+   * Head of the revocation log, read before the parents were for this renewal: says nothing of when the lease was issued.
+   *
    * @generated from field: uint64 issued_at_seq = 4;
    */
   issuedAtSeq: bigint;

@@ -139,3 +139,18 @@ describe('INV-13: the audit trail names its first bad row', () => {
     expect([refused.status, refused.code]).toEqual([503, 'store_unavailable']);
   });
 });
+
+test('damage in one tenant does not keep the others from being cut off, and what is left is named', async () => {
+  await stack.ok(['tenant', 'add', 'damaged']);
+  await tamper((database) => database.exec("UPDATE tenants SET status = 'x' WHERE name = 'damaged'"));
+  await eventually(
+    () => throughBaseUrl(stack.proxyPort, '/one/x'),
+    ({ status }) => status === 200,
+  );
+  const killed = await stack.cli(['kill', 'all', '--yes', '--wait']);
+  expect([killed.code, killed.stdout]).toEqual([1, expect.stringContaining('the rest is cut off: 1 tenant')]);
+  expect(killed.stderr).toMatch(/NOT cut off.*damaged \(.*column status.*\nStop the broker/s);
+  vendor.seen.length = 0;
+  expect((await throughBaseUrl(stack.proxyPort, '/one/x')).status).not.toBe(200);
+  expect(vendor.seen).toEqual([]);
+});

@@ -8,7 +8,8 @@ test('THREATS 34: on a disk with too little left nothing is lent, and the kill s
   try {
     const refused = await throughBaseUrl(pair.proxyPort, '/api/v1');
     expect([refused.status, refused.code]).toEqual([503, 'store_unavailable']);
-    const [killed] = await pair.admin.killAll();
+    const { items } = await pair.admin.killAll();
+    const [killed] = items;
     expect(await pair.confirmed(killed)).toMatchObject({ done: true, total: 1, outstanding: [] });
   } finally {
     await pair.close();

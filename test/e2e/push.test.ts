@@ -21,7 +21,7 @@ const revoking: readonly (readonly [string, () => Promise<Revoking | undefined>,
     () => pair.admin.changeCredential('one', 'api', 'suspend'),
     () => pair.admin.changeCredential('one', 'api', 'resume'),
   ],
-  ['the kill switch of everything', async () => (await pair.admin.killAll())[0], () => pair.admin.changeTenant('one', 'resume')],
+  ['the kill switch of everything', async () => (await pair.admin.killAll()).items[0], () => pair.admin.changeTenant('one', 'resume')],
 ];
 
 test.each(revoking)(

@@ -22,7 +22,8 @@ async function killAtOnce(prepare: (admin: ReturnType<typeof createAdminClient>)
   });
   try {
     await prepare(admin);
-    const [killed] = await admin.killAll();
+    const { items } = await admin.killAll();
+    const [killed] = items;
     if (killed?.revocation == null) throw new Error('nothing was revoked');
     return await Array.fromAsync(admin.confirmations('one', killed.revocation), ({ done }) => done);
   } finally {

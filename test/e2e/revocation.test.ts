@@ -7,6 +7,8 @@ import { startVendor, type Vendor } from '../harness/vendor.ts';
 
 let stack: DevStack;
 let vendor: Vendor;
+/** The next stream's end as the vendor sees it. */
+let vendorSide: PromiseWithResolvers<'closed'>;
 
 beforeAll(async () => {
   vendor = await startVendor({
@@ -18,7 +20,10 @@ beforeAll(async () => {
       }
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const timer = setInterval(() => response.write('data: tick\n\n'), 20);
-      response.on('close', () => clearInterval(timer));
+      response.on('close', () => {
+        clearInterval(timer);
+        vendorSide.resolve('closed');
+      });
     },
   });
   stack = await startDevStack();
@@ -38,8 +43,10 @@ async function lend(name: string): Promise<void> {
   );
 }
 
-/** Opens a stream under the credential; `over` resolves when the agent's side of it is closed. */
+/** Opens a stream under the credential; `over` resolves when both sides of it are closed, with how the agent's ended. */
 async function openStream(name: string): Promise<{ over: Promise<{ isClean: boolean }> }> {
+  vendorSide = Promise.withResolvers();
+  const { promise: atVendor } = vendorSide;
   const over = Promise.withResolvers<{ isClean: boolean }>();
   await new Promise<void>((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port: stack.proxyPort, path: `/${name}/stream` }, (response) => {
@@ -50,7 +57,7 @@ async function openStream(name: string): Promise<{ over: Promise<{ isClean: bool
     outgoing.on('error', reject);
     outgoing.end();
   });
-  return { over: over.promise };
+  return { over: over.promise.then((end) => atVendor.then(() => end)) };
 }
 
 describe('INV-3 and INV-6: one write on a parent kills everything below it, what is in flight included', () => {

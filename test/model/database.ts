@@ -58,7 +58,7 @@ export function createDatabase({ time, oracle, begin }: { time: VirtualTime; ora
       // One tenant in the model: what was decided last is all that was decided.
       const watch = watched(decide);
       const done = await store.ledger.commitEach(watch.decide);
-      for (const each of done) watch.committed(each);
+      for (const each of done.committed) watch.committed(each);
       return done;
     },
     sweepExpired: (limit) => store.ledger.sweepExpired(limit),

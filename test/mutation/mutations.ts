@@ -170,6 +170,13 @@ export const mutations: readonly Mutation[] = [
     tests: [`${sidecar}/app/in-flight.test.ts`, model],
   },
   {
+    name: 'a revocation cuts the side of the agent, and leaves the vendor streaming',
+    file: `${sidecar}/app/exchange.ts`,
+    find: 'this.#outgoing?.abort(why);',
+    replace: 'void this.#outgoing;',
+    tests: ['test/e2e/revocation.test.ts'],
+  },
+  {
     name: 'validity is read from the lease alone, not from its parents',
     file: `${broker}/domain/lease-liveness.ts`,
     find: "if (isCut(lease, parents) || parentRefusal(parents, now) !== undefined || lease.version !== parents.credential.version) return 'revoked';",

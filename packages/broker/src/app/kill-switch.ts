@@ -11,12 +11,12 @@ export function createKillSwitch(deps: AdministrationDeps): Pick<AdminUseCases, 
   return {
     killAll: async (by) => {
       mustReachAll(by);
-      const committed = await deps.ledger.commitEach(({ tenant }) => {
+      const { committed, left } = await deps.ledger.commitEach(({ tenant }) => {
         if (tenant === undefined) throw notFound('tenant', 'all');
         return killedTenant(by, tenant, 'all');
       });
       deps.signal.notify();
-      return committed.map(({ result: row, head, at }) => ({ row, revocation: head && { head, committedAt: at } }));
+      return { killed: committed.map(({ result: row, head, at }) => ({ row, revocation: head && { head, committedAt: at } })), left };
     },
 
     // Taking away is open to the tenant's own operators; giving back is not (`setTenantStatus`).

@@ -1,4 +1,4 @@
-import { AppError, type Clock, elapsedMs } from '@leasehold/core';
+import { AppError, type Clock, elapsedMs, type LogHead } from '@leasehold/core';
 import type { RevocationSignal } from '../ports/revocation-signal.ts';
 import type { RevocationLog } from '../ports/store.ts';
 import type { LendingUseCases } from '../ports/use-cases.ts';
@@ -40,8 +40,8 @@ export interface WatchRevocationsOptions {
 /** How often the log is looked at though nothing woke the hub: the backstop for lost wake-ups, ms. */
 export const backstopPollMs = 1_000;
 const writesPerBreath = 500;
-/** Pause after a store that could not be read, ms: pings alone must not turn it into a storm. */
-const pauseAfterFaultMs = 100;
+/** How long who could not be served is left alone, ms: pings alone must not turn a store that can't be read into a storm. */
+const restAfterFaultMs = 100;
 
 /** Every sidecar's stream of this replica: sends events, routes and pongs, and knows who has confirmed what. */
 export function createWatchRevocations({
@@ -65,6 +65,8 @@ export function createWatchRevocations({
   const confirmations = createConfirmations({ roster, clock, maxStalenessMs, mayHaveForebears });
   let fresh = new Set<Subscriber>();
   let asking = new Set<Subscriber>();
+  /** Whose log could not be read; they are looked at again a little later, and nobody else waits for that. */
+  const resting = new Set<Subscriber>();
   let isEveryone = false;
   let isRunning = false;
 
@@ -82,8 +84,17 @@ export function createWatchRevocations({
     onFault,
   });
   const ask = (subscriber: Subscriber) => {
+    if (resting.has(subscriber)) return;
     asking.add(subscriber);
     start();
+  };
+  const rest = (unserved: ReadonlySet<Subscriber>) => {
+    if (unserved.size === 0) return;
+    for (const subscriber of unserved) resting.add(subscriber);
+    const again = () => {
+      for (const subscriber of unserved) if (resting.delete(subscriber)) ask(subscriber);
+    };
+    setTimeout(again, restAfterFaultMs).unref();
   };
   const routes = createRouteRefresh({ log, routesOf, roster, breathe, timeLimitMs: maxStalenessMs, onStaged: ask, onFault, ended });
 
@@ -98,9 +109,7 @@ export function createWatchRevocations({
         fresh = new Set();
         asking = new Set();
         isEveryone = false;
-        const unserved = await rounds.run(waiting);
-        for (const subscriber of unserved) asking.add(subscriber);
-        if (unserved.size > 0) await pause(pauseAfterFaultMs);
+        rest(await rounds.run(waiting));
       }
     } finally {
       isRunning = false;
@@ -121,6 +130,7 @@ export function createWatchRevocations({
     roster.leave(subscriber);
     fresh.delete(subscriber);
     asking.delete(subscriber);
+    resting.delete(subscriber);
     if (!roster.hasTenant(tenantId)) rounds.forget(tenantId);
   };
 
@@ -187,7 +197,9 @@ export function createWatchRevocations({
     confirmations: (tenantId, { head, committedAt }, followed) => confirmations.follow(new Map([[tenantId, head]]), committedAt, followed),
     confirmationsOfAll: async function* (committedAt, followed) {
       // Read after the caller's commit, so each head covers it; what another commits meanwhile is waited for, too.
-      const heads = await withinTime(log.heads([...roster.tenantsSeen()]), maxStalenessMs);
+      const heads = new Map<string, LogHead>();
+      for (const [tenantId, head] of await withinTime(log.heads([...roster.tenantsSeen()]), maxStalenessMs))
+        if (!(head instanceof AppError)) heads.set(tenantId, head);
       yield* confirmations.follow(heads, committedAt, followed);
     },
   };
@@ -195,8 +207,4 @@ export function createWatchRevocations({
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

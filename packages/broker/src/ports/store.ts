@@ -1,4 +1,4 @@
-import type { LogHead, Revocation, RevocationReason, RevocationScope } from '@leasehold/core';
+import type { AppError, LogHead, Revocation, RevocationReason, RevocationScope } from '@leasehold/core';
 import type { Agent } from '../domain/agent.ts';
 import type { AuditRow, NewAuditEvent } from '../domain/audit-event.ts';
 import type { Credential, SealedValue } from '../domain/credential.ts';
@@ -36,9 +36,10 @@ export interface Ledger {
   commit<T>(selection: Selection, decide: (facts: Facts, now: number) => Decision<T>): Promise<Committed<T>>;
   /**
    * The same in every tenant, in one transaction: `decide` is called once for each, as by `commit`, with its head and its row and nothing else.
-   * All of it is applied, or nothing; in the order of the answer.
+   * When it throws, nothing is written anywhere. A tenant whose own rows can't be read or changed is left out whole, and named: damage in one must not
+   * keep the others from being cut off.
    */
-  commitEach<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<readonly Committed<T>[]>;
+  commitEach<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<CommittedEach<T>>;
   /**
    * Marks up to `limit` leases whose time has passed as expired. Book-keeping: validity never waits for it. Returns how many it marked.
    */
@@ -108,10 +109,25 @@ export interface Committed<T> {
   readonly at: number;
 }
 
+/** What became of a change in every tenant. */
+export interface CommittedEach<T> {
+  readonly committed: readonly Committed<T>[];
+  readonly left: readonly LeftOut[];
+}
+
+/** A tenant in which nothing was done. */
+export interface LeftOut {
+  readonly tenant: string;
+  readonly why: AppError;
+}
+
 /** Per-tenant log of revocations: seq gap-free and in commit order. */
 export interface RevocationLog {
-  /** Heads of these tenants by a read that *begins* after the call (promise 4 hangs on it: never from a cache). Missing tenants are left out. */
-  heads(tenantIds: readonly string[]): Promise<ReadonlyMap<string, LogHead>>;
+  /**
+   * Heads of these tenants by a read that *begins* after the call (promise 4 hangs on it: never from a cache). Missing tenants are left out. One whose
+   * row is damaged has the error in place of a head: it must not keep those of others from being read.
+   */
+  heads(tenantIds: readonly string[]): Promise<ReadonlyMap<string, LogHead | AppError>>;
   /**
    * Rows with seq > `after.seq`, in order, at most `limit`; none when the log is another one than that of `after`'s epoch: a database that was
    * restored meanwhile gives the same seqs to other events. `at` is the commit's wall clock in ms.

@@ -5,7 +5,7 @@ import type { Credential, CredentialType } from '../domain/credential.ts';
 import type { LeaseStatus } from '../domain/lease.ts';
 import type { Operator } from '../domain/operator.ts';
 import type { Tenant } from '../domain/tenant.ts';
-import type { GrantListing, LeaseListing, Listed, Page } from './store.ts';
+import type { GrantListing, LeaseListing, LeftOut, Listed, Page } from './store.ts';
 
 /** What the inbound adapters may ask for. Implemented in `app/`, one use case a file, and handed to the adapters by `compose`. */
 
@@ -131,9 +131,9 @@ export interface AdminUseCases {
 
   /**
    * The kill switch. Everything below dies in one transaction, by one revocation in each tenant, and stays off until it is resumed, what was
-   * off before included. `killAll` is for operators of all tenants.
+   * off before included. `killAll` is for operators of all tenants, and says which of them it had to leave because their rows are damaged.
    */
-  killAll(by: Operator): Promise<readonly Changed<Tenant>[]>;
+  killAll(by: Operator): Promise<{ readonly killed: readonly Changed<Tenant>[]; readonly left: readonly LeftOut[] }>;
   killTenant(by: Operator, tenant: string): Promise<Changed<Tenant>>;
   killAgent(by: Operator, tenant: string, name: string): Promise<Changed<Agent>>;
 

@@ -1,3 +1,5 @@
+import type { KilledAll } from '@leasehold/contract/admin';
+import { AppError } from '@leasehold/core';
 import type { Command } from 'commander';
 import { type CommonFlags, operate, tenantVerb, verb, waitFlag, yesFlag } from '../command.ts';
 import { confirm } from '../input/confirm.ts';
@@ -49,10 +51,23 @@ async function killTenant(name: string, flags: CommonFlags): Promise<void> {
 async function killAll(flags: CommonFlags): Promise<void> {
   await confirm('Killing everything', flags.yes === true, 'cuts off every agent of every tenant, until their tenants are resumed');
   await operate(flags, async ({ client, out }) => {
-    const killed = await client.killAll();
+    const { items: killed, left } = await client.killAll();
     const committedAt = killed.find(({ revocation }) => revocation !== null)?.revocation?.committed_at;
     if (out.isJson) for (const { item, revocation } of killed) out.json({ ...item, committed_at: revocation?.committed_at ?? null });
-    else out.line(`everything is cut off: ${killed.length} tenants. Give one back with: leasehold tenant resume NAME`);
+    else
+      out.line(
+        `${left.length === 0 ? 'everything' : 'the rest'} is cut off: ${killed.length} tenant${killed.length === 1 ? '' : 's'}. Give one back with: leasehold tenant resume NAME`,
+      );
     if (flags.wait === true && committedAt !== undefined) await reportConfirmations(out, client.confirmationsOfAll(committedAt));
+    if (left.length > 0) throw notEverything(left);
   });
+}
+
+/** Said last, with the exit code of a failure: what was cut off is, and must not read as all. */
+function notEverything(left: KilledAll['left']): AppError {
+  const each = left.map(({ tenant, why }) => `${tenant} (${why})`);
+  return new AppError(
+    'store_unavailable',
+    `NOT cut off, because what the database holds of it is damaged: ${each.join('; ')}.\nStop the broker: every sidecar closes itself within max_staleness. Then restore a backup, and kill again what it brings back.`,
+  );
 }

@@ -62,8 +62,8 @@ export interface AdminClient {
   revokeGrant(tenant: string, pair: RevokeGrantRequest): Promise<ChangeOf<resources.GrantResource>>;
   listLeases(tenant: string, page?: Paging & { readonly all?: boolean }): Promise<PageOf<resources.LeaseResource>>;
   revokeLease(tenant: string, id: string): Promise<ChangeOf<resources.LeaseResource>>;
-  /** The kill switch: off until resumed. */
-  killAll(): Promise<readonly ChangeOf<resources.TenantResource>[]>;
+  /** The kill switch: off until resumed. `left`: tenants that it could not cut off, because what the database holds of them is damaged. */
+  killAll(): Promise<KilledAll>;
   killTenant(name: string): Promise<ChangeOf<resources.TenantResource>>;
   killAgent(tenant: string, name: string): Promise<ChangeOf<resources.AgentResource>>;
   newestAudit(tenant: string, count: number): Promise<readonly resources.AuditRowResource[]>;
@@ -75,6 +75,11 @@ export interface AdminClient {
   /** The same for the sidecars of all tenants. */
   confirmationsOfAll(committedAt: string): AsyncIterable<resources.ConfirmationResource>;
   close(): Promise<void>;
+}
+
+export interface KilledAll {
+  readonly items: readonly ChangeOf<resources.TenantResource>[];
+  readonly left: readonly { readonly tenant: string; readonly why: string }[];
 }
 
 const timeoutMs = 30_000;
@@ -170,7 +175,7 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     listLeases: (tenant, paging = {}) =>
       ask(pageOf(resources.leaseSchema), 'GET', page(within(tenant, 'leases'), paging, paging.all === true ? '&state=all' : '')),
     revokeLease: (tenant, id) => ask(changeOf(resources.leaseSchema), 'DELETE', within(tenant, 'leases', id)),
-    killAll: async () => (await ask(v.object({ items: v.array(changeOf(resources.tenantSchema)) }), 'POST', '/v1/kill')).items,
+    killAll: () => ask(killedAllSchema, 'POST', '/v1/kill'),
     killTenant: (name) => ask(changeOf(resources.tenantSchema), 'POST', within(name, 'kill')),
     killAgent: (tenant, name) => ask(changeOf(resources.agentSchema), 'POST', within(tenant, 'agents', name, 'kill')),
     newestAudit: (tenant, count) => ask(v.array(resources.auditRowSchema), 'GET', `${within(tenant, 'audit')}?newest=${count}`),
@@ -191,6 +196,11 @@ function pageOf<S extends v.GenericSchema>(schema: S) {
 function changeOf<S extends v.GenericSchema>(schema: S) {
   return v.object({ item: schema, revocation: v.nullable(resources.revocationSchema) });
 }
+
+const killedAllSchema = v.object({
+  items: v.array(changeOf(resources.tenantSchema)),
+  left: v.array(v.object({ tenant: v.string(), why: v.string() })),
+});
 
 function mustBeHttps(url: string): void {
   if (URL.parse(url)?.protocol !== 'https:')

@@ -72,8 +72,11 @@ function addAgentRoutes(app: App, admin: AdminUseCases): void {
 /** The kill switch; see `AdminUseCases.killAll`. */
 function addKillRoutes(app: App, admin: AdminUseCases): void {
   app.post('/v1/kill', async (c) => {
-    const killed = await admin.killAll(operator(c));
-    return c.json({ items: killed.map((each) => changed(each, resources.toTenantResource)) });
+    const { killed, left } = await admin.killAll(operator(c));
+    return c.json({
+      items: killed.map((each) => changed(each, resources.toTenantResource)),
+      left: left.map(({ tenant: name, why }) => ({ tenant: name, why: why.message })),
+    });
   });
   app.post('/v1/tenants/:tenant/kill', async (c) =>
     c.json(changed(await admin.killTenant(operator(c), tenant(c)), resources.toTenantResource)),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError, type LogHead } from '@leasehold/core';
 import type { Tenant } from '../../domain/tenant.ts';
-import type { Committed, Decision, Facts, Listed, Page, Ref, Selection, Store } from '../../ports/store.ts';
+import type { Committed, CommittedEach, Decision, Facts, Listed, Page, Ref, Selection, Store } from '../../ports/store.ts';
 import { appendAudit, appendRevocation, applyChange } from './memory-changes.ts';
 import { copyState, emptyState, type MemoryState, type Revised } from './memory-state.ts';
 
@@ -30,12 +30,12 @@ export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOp
     return committed;
   }
 
-  function commitEachNow<T>(decide: (facts: Facts, at: number) => Decision<T>): readonly Committed<T>[] {
+  function commitEachNow<T>(decide: (facts: Facts, at: number) => Decision<T>): CommittedEach<T> {
     const draft = copyState(state);
     const ids = [...draft.tenants.keys()].toSorted();
     const committed = ids.map((id) => decideIn(draft, { tenant: { id }, lock: 'update' }, decide));
     state = draft;
-    return committed;
+    return { committed, left: [] };
   }
 
   function decideIn<T>(draft: MemoryState, selection: Selection, decide: (facts: Facts, at: number) => Decision<T>): Committed<T> {

@@ -3,7 +3,7 @@ import { AppError } from '@leasehold/core';
 import { chainHash } from '../../domain/audit-chain.ts';
 import type { AuditAction, NewAuditEvent } from '../../domain/audit-event.ts';
 import { type Query, statement } from './query.ts';
-import { bytes, integer, optionalInteger } from './rows.ts';
+import { integer, type Row } from './rows.ts';
 
 export type AuditMac = (tenantId: string, seq: number, hash: Uint8Array) => Uint8Array;
 
@@ -41,17 +41,32 @@ export function createAuditChains(mac: AuditMac): AuditChains {
 
   function* readEnd(tenantId: string, isFirst: boolean): Query<ChainEnd> {
     const [row] = yield statement(
-      'SELECT audit_seq, audit_hash, audit_mac, (SELECT max(seq) FROM audit WHERE tenant_id = tenants.id) AS last_seq FROM tenants WHERE id = ?',
+      `SELECT audit_seq, audit_hash, audit_mac,
+         (SELECT count(*) FROM audit WHERE tenant_id = tenants.id AND seq = audit_seq) AS at_end,
+         EXISTS (SELECT 1 FROM audit WHERE tenant_id = tenants.id AND seq > audit_seq) AS behind
+       FROM tenants WHERE id = ?`,
       tenantId,
     );
     if (row === undefined) throw new AppError('internal', 'An audit row names a tenant that is not there.');
-    const [seq, hash, found] = [integer(row, 'audit_seq'), bytes(row, 'audit_hash'), bytes(row, 'audit_mac')];
-    const last = optionalInteger(row, 'last_seq') ?? 0;
-    // Behind whatever row is there: one that somebody put in the place of the next must not keep it from being written.
-    if (last !== seq) return { seq: Math.max(seq, last), hash, isSigned: false };
+    const [seq, hash, found] = [integer(row, 'audit_seq'), bytesOrNone(row, 'audit_hash'), bytesOrNone(row, 'audit_mac')];
+    if (integer(row, 'behind') > 0) return { seq: yield* lastBeforeGap(tenantId, seq), hash, isSigned: false };
+    if (integer(row, 'at_end') === 0 && seq > 0) return { seq, hash, isSigned: false };
     // Only a trail that begins has no signature yet: one that was taken out must not pass for it.
     const isNew = isFirst && seq === 0 && found.length === 0;
     return { seq, hash, isSigned: isNew || equalBytes(found, mac(tenantId, seq, hash)) };
+  }
+
+  /** A row that somebody put in the place of the next must not keep it from being written. */
+  function* lastBeforeGap(tenantId: string, seq: number): Query<number> {
+    const [row] = yield statement(
+      `SELECT min(last) AS last FROM (SELECT ? AS last UNION ALL SELECT seq FROM audit WHERE tenant_id = ? AND seq > ?)
+       WHERE NOT EXISTS (SELECT 1 FROM audit WHERE tenant_id = ? AND seq = last + 1)`,
+      seq,
+      tenantId,
+      seq,
+      tenantId,
+    );
+    return integer(row ?? {}, 'last');
   }
 
   return {
@@ -87,6 +102,12 @@ export function createAuditChains(mac: AuditMac): AuditChains {
 
 /** Of a length that no signature has, and not that of a new trail. */
 const noSignature = new Uint8Array(1);
+
+/** What is no hash and no signature any more is none: that must not keep what takes away from being done. */
+function bytesOrNone(row: Row, column: string): Uint8Array {
+  const value = row[column];
+  return value instanceof Uint8Array ? value : noSignature;
+}
 
 function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && timingSafeEqual(one, other);

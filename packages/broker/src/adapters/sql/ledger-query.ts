@@ -1,5 +1,5 @@
 import { AppError } from '@leasehold/core';
-import type { Committed, Decision, Facts, Selection } from '../../ports/store.ts';
+import type { Committed, CommittedEach, Decision, Facts, LeftOut, Selection } from '../../ports/store.ts';
 import type { AuditChains } from './audit-chains.ts';
 import { applyChange } from './change-query.ts';
 import { readFacts, readHead } from './facts-query.ts';
@@ -47,11 +47,26 @@ export function* decideAndApplyEach<T>(
   surroundings: Surroundings,
   chains: AuditChains,
   decide: (facts: Facts, now: number) => Decision<T>,
-): Query<readonly Committed<T>[]> {
+): Query<CommittedEach<T>> {
   const committed: Committed<T>[] = [];
-  for (const row of yield statement('SELECT id FROM tenants ORDER BY id'))
-    committed.push(yield* decideAndApply(surroundings, chains, { tenant: { id: text(row, 'id') }, lock: 'update' }, decide));
-  return committed;
+  const left: LeftOut[] = [];
+  for (const row of yield statement('SELECT id, name FROM tenants ORDER BY id')) {
+    const { name } = row;
+    const mark = chains.mark();
+    yield statement('SAVEPOINT tenant');
+    try {
+      const done = yield* decideAndApply(surroundings, chains, { tenant: { id: text(row, 'id') }, lock: 'update' }, decide);
+      yield statement('RELEASE tenant');
+      committed.push(done);
+    } catch (thrown) {
+      if (!(thrown instanceof AppError)) throw thrown;
+      yield statement('ROLLBACK TO tenant');
+      yield statement('RELEASE tenant');
+      chains.rewind(mark);
+      left.push({ tenant: typeof name === 'string' ? name : 'one without a readable name', why: thrown });
+    }
+  }
+  return { committed, left };
 }
 
 /** Marks leases whose time has passed; returns how many. */

@@ -1,4 +1,4 @@
-import type { LogHead } from '@leasehold/core';
+import { AppError, type LogHead } from '@leasehold/core';
 import type { LoggedRevocation, RevocationLog } from '../../ports/store.ts';
 import { toRevocation } from './entity-rows.ts';
 import { readHead } from './facts-query.ts';
@@ -14,12 +14,21 @@ export function createRevocationLog(run: RunQuery, { epoch }: Surroundings): Rev
   };
 }
 
-function* readHeads(epoch: string, tenantIds: readonly string[]): Query<ReadonlyMap<string, LogHead>> {
-  const heads = new Map<string, LogHead>();
+function* readHeads(epoch: string, tenantIds: readonly string[]): Query<ReadonlyMap<string, LogHead | AppError>> {
+  const heads = new Map<string, LogHead | AppError>();
+  let failed: AppError | undefined;
   for (const id of tenantIds) {
-    const head = yield* readHead(epoch, id);
-    if (head !== undefined) heads.set(id, head);
+    try {
+      const head = yield* readHead(epoch, id);
+      if (head !== undefined) heads.set(id, head);
+    } catch (thrown) {
+      if (!(thrown instanceof AppError)) throw thrown;
+      failed = thrown;
+      heads.set(id, thrown);
+    }
   }
+  // Where none can be read it is the database, and no tenant's row.
+  if (failed !== undefined && [...heads.values()].every((head) => head instanceof AppError)) throw failed;
   return heads;
 }
 

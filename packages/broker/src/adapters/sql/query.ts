@@ -10,7 +10,7 @@ export interface Statement {
 }
 
 /**
- * Work on a database, written once for every dialect: it yields statements and is handed their rows.
+ * Work on a database, written once for every dialect: it yields statements and is handed their rows; what fails is thrown at the `yield`.
  * SQLite runs it to its end in one tick; a dialect behind a network awaits each statement.
  */
 export type Query<T> = Generator<Statement, T, readonly Row[]>;

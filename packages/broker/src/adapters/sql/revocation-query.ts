@@ -11,12 +11,18 @@ const cuts = {
   grant: 'UPDATE grants SET cut_seq = ?, rev = ? WHERE id = ? AND tenant_id = ?',
 } as const;
 
+/** The next one is free, unless somebody else wrote into the log: a row of theirs is passed over, and must not keep ours from being written. */
+const takeSeq = `UPDATE tenants SET log_seq = (
+    SELECT min(next) FROM (SELECT tenants.log_seq + 1 AS next UNION ALL SELECT seq + 1 FROM revocations WHERE tenant_id = tenants.id AND seq > tenants.log_seq)
+    WHERE NOT EXISTS (SELECT 1 FROM revocations WHERE tenant_id = tenants.id AND seq = next)
+  ) WHERE id = ? RETURNING log_seq`;
+
 /**
  * Takes the next seq by updating the counter in the tenant's row, so that commit order is seq order and no seq is lost with a rollback,
  * and moves the cut mark of what is named.
  */
 export function* appendRevocation(tenantId: string, { scope, ids, reason }: NewRevocation, at: number): Query<void> {
-  const [counter] = yield statement('UPDATE tenants SET log_seq = log_seq + 1 WHERE id = ? RETURNING log_seq', tenantId);
+  const [counter] = yield statement(takeSeq, tenantId);
   if (counter === undefined) throw new AppError('internal', 'A revocation names a tenant that is not there.');
   const seq = integer(counter, 'log_seq');
   yield statement(

@@ -83,10 +83,21 @@ function wrap(connection: DatabaseSync): SqliteDatabase {
     }
   }
 
+  /** A statement that fails is the query's to handle, or to let out. */
+  const resume = <T>(query: Query<T>, { sql, values }: Statement): IteratorResult<Statement, T> => {
+    let rows: readonly Row[];
+    try {
+      rows = rowsOf({ sql, values });
+    } catch (thrown) {
+      return query.throw(thrown);
+    }
+    return query.next(rows);
+  };
+
   return {
     run: (query) => {
       let step = query.next();
-      while (step.done !== true) step = query.next(rowsOf(step.value));
+      while (step.done !== true) step = resume(query, step.value);
       return step.value;
     },
     exec: (sql) => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NewAuditEvent } from '../../domain/audit-event.ts';
 import type { Change } from '../../ports/store.ts';
 import { row } from '../../ports/store-suite/rows.suite.ts';
@@ -138,6 +138,73 @@ test.each(['lease.issued', 'lease.renewed'] as const)(
     await record('tenant.killed');
   },
 );
+
+describe('a row of one tenant that somebody else damaged', () => {
+  const kill = () =>
+    ledger.commitEach(({ tenant = row.tenant('none') }) => ({
+      changes: [{ put: 'tenant', row: { ...tenant, status: 'suspended' } }],
+      revocations: [{ scope: 'tenant', ids: [tenant.id], reason: 'killed' }],
+      audit: [{ ...row.event(), action: 'tenant.killed' }],
+      result: tenant.id,
+    }));
+  const statusOf = (id: string) => database.run(readFacts('epoch', { tenant: { id } })).tenant?.status;
+  const record = (action: NewAuditEvent['action'], id: string) => ({
+    changes: [{ put: 'tenant', row: row.tenant(id) } as const],
+    revocations: [],
+    audit: [{ ...row.event(), action }],
+    result: undefined,
+  });
+
+  beforeEach(async () => {
+    for (const id of ['t1', 't2', 't3']) await ledger.commit({ tenant: undefined, lock: 'update' }, () => record('tenant.created', id));
+  });
+
+  test.each([
+    [
+      'a row far behind the end of its trail',
+      `INSERT INTO audit SELECT tenant_id, 9007199254740992, at, event, hash FROM audit WHERE tenant_id = 't2'`,
+    ],
+    [
+      'a row at the last number there is',
+      `INSERT INTO audit SELECT tenant_id, 9007199254740991, at, event, hash FROM audit WHERE tenant_id = 't2'`,
+    ],
+    [
+      'a row in the place of the next of its trail',
+      `INSERT INTO audit SELECT tenant_id, seq + 1, at, event, hash FROM audit WHERE tenant_id = 't2'`,
+    ],
+    [
+      'a row in the place of the next revocation',
+      "INSERT INTO revocations VALUES ('t2', 1, 'grant', '[]', 'revoked', 0), ('t2', 2, 'x', 'x', 'x', 0)",
+    ],
+    ['a revocation at the last number there is', "INSERT INTO revocations VALUES ('t2', 9007199254740992, 'grant', '[]', 'revoked', 0)"],
+    ['a signature that is none', "UPDATE tenants SET audit_mac = 'x' WHERE id = 't2'"],
+    ['a hash that is none', "UPDATE tenants SET audit_hash = 'x' WHERE id = 't2'"],
+  ])('%s: all are killed, this one too', async (_, sql) => {
+    database.run(rowsOf(sql));
+    const { committed, left } = await kill();
+    expect([committed.map(({ result }) => result), left]).toEqual([['t1', 't2', 't3'], []]);
+    expect(['t1', 't2', 't3'].map(statusOf)).toEqual(['suspended', 'suspended', 'suspended']);
+  });
+
+  test.each([
+    ['a status that is none', "UPDATE tenants SET status = 'x' WHERE id = 't2'"],
+    ['a head of its log that no number holds', "UPDATE tenants SET log_seq = 9007199254740992 WHERE id = 't2'"],
+    ['an end of its trail that no number holds', "UPDATE tenants SET audit_seq = 9007199254740992 WHERE id = 't2'"],
+    ['an end of its log behind which there is no number', "UPDATE tenants SET log_seq = 9007199254740991 WHERE id = 't2'"],
+  ])('%s: it is left, whole and named, and all others are killed', async (_, sql) => {
+    database.run(rowsOf(sql));
+    const [before] = database.run(rowsOf("SELECT status FROM tenants WHERE id = 't2'"));
+    const { committed, left } = await kill();
+    expect(committed.map(({ result }) => result)).toEqual(['t1', 't3']);
+    expect(left).toEqual([{ tenant: 't2', why: expect.objectContaining({ name: 'AppError' }) }]);
+    expect(['t1', 't3'].map(statusOf)).toEqual(['suspended', 'suspended']);
+    expect(database.run(rowsOf("SELECT status FROM tenants WHERE id = 't2'"))).toEqual([before]);
+    expect(database.run(rowsOf('SELECT tenant_id FROM revocations ORDER BY tenant_id'))).toEqual([
+      { tenant_id: 't1' },
+      { tenant_id: 't3' },
+    ]);
+  });
+});
 
 test('agents take turns, so that the one that asks for little waits behind no other’s row', async () => {
   jobMs = 20;

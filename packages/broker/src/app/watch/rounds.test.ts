@@ -78,6 +78,37 @@ test('a store that can tell its head but not its rows gets no pong', async () =>
   expect(told(one.sink)).toBe('hello@0/0 routes:1');
 });
 
+test.each(['rows', 'head'] as const)('nobody waits for a tenant whose %s can not be read, and it gets no pong', async (what) => {
+  const broken = stage.join();
+  const other = stage.join({ tenantId: 't2', agentId: 'a2' });
+  stage.log.commit('t2');
+  await settle();
+  stage.log.damage('t1', what);
+  for (let n = 1; n <= 3; n++) {
+    stage.log.commit();
+    broken.ping(n);
+    stage.log.commit('t2');
+    stage.notify();
+    other.ping(n);
+    await settle();
+    expect([n, told(other.sink).endsWith(`revoked:${n + 1} pong:${n}@${n + 1}`)]).toEqual([n, true]);
+  }
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([told(broken.sink), stage.faults.length > 0]).toEqual(['hello@0/0 routes:1', true]);
+});
+
+test('pings of a tenant that can not be read cause a read each tenth of a second, not one each', async () => {
+  const broken = stage.join();
+  await settle();
+  stage.log.damage('t1', 'head');
+  const before = stage.log.reads;
+  for (let n = 1; n <= 90; n++) {
+    broken.ping(n);
+    await vi.advanceTimersByTimeAsync(10);
+  }
+  expect(stage.log.reads - before).toBeLessThanOrEqual(10);
+});
+
 test('a read that never ends is given up, and does not stop those that follow', async () => {
   const one = stage.join();
   await settle();

@@ -56,7 +56,9 @@ export function createRounds({ log, roster, pace, pingIntervalMs, maxStalenessMs
     const current = new Map<string, LogHead>();
     for (const tenantId of heads === undefined ? [] : tenantIds) {
       const head = heads?.get(tenantId);
-      if (head === undefined) await endAll(tenantId, { kind: 'error', error: new AppError('identity_invalid', 'This tenant is gone.') });
+      if (head instanceof AppError) onFault(head);
+      else if (head === undefined)
+        await endAll(tenantId, { kind: 'error', error: new AppError('identity_invalid', 'This tenant is gone.') });
       else if (await catchUp(tenantId, head)) current.set(tenantId, head);
     }
     for (const subscriber of fresh) {
@@ -75,7 +77,7 @@ export function createRounds({ log, roster, pace, pingIntervalMs, maxStalenessMs
     return unserved;
   };
 
-  const readHeads = async (tenantIds: readonly string[]): Promise<ReadonlyMap<string, LogHead> | undefined> => {
+  const readHeads = async (tenantIds: readonly string[]): Promise<ReadonlyMap<string, LogHead | AppError> | undefined> => {
     try {
       return await reading(log.heads(tenantIds));
     } catch (thrown) {

@@ -1,4 +1,4 @@
-import type { AppError, Clock, LogHead, Route } from '@leasehold/core';
+import { AppError, type Clock, type LogHead, type Route } from '@leasehold/core';
 import type { RevocationSignal } from '../../ports/revocation-signal.ts';
 import type { LoggedRevocation, NewRevocation, RevocationLog } from '../../ports/store.ts';
 import type { SessionClaims } from '../../ports/use-cases.ts';
@@ -12,6 +12,8 @@ export interface TestLog extends RevocationLog {
   /** As after a restore of the database: another epoch, and only the first rows. */
   restore(tenantId: string, epoch: string, keep: number): void;
   cutOff(tenantId: string, upTo: number): void;
+  /** What the database holds of this tenant can't be read any more: its rows, and its head as well or not. */
+  damage(tenantId: string, what: 'rows' | 'head'): void;
   touch(agentId: string): void;
   head(tenantId?: string): LogHead;
   /** Reads of heads so far. */
@@ -23,6 +25,8 @@ export interface TestLog extends RevocationLog {
 export function createTestLog(clock: Clock): TestLog {
   const tenants = new Map<string, { epoch: string; seq: number; rows: LoggedRevocation[] }>();
   const touched: string[] = [];
+  const damaged = new Map<string, 'rows' | 'head'>();
+  const unreadable = new AppError('store_unavailable', 'damaged');
   const of = (tenantId: string) => {
     const found = tenants.get(tenantId) ?? { epoch: 'e1', seq: 0, rows: [] };
     tenants.set(tenantId, found);
@@ -45,15 +49,18 @@ export function createTestLog(clock: Clock): TestLog {
       const tenant = of(tenantId);
       tenant.rows = tenant.rows.filter(({ seq }) => seq > upTo);
     },
+    damage: (tenantId, what) => damaged.set(tenantId, what),
     touch: (agentId) => touched.push(agentId),
     head: (tenantId = 't1') => ({ epoch: of(tenantId).epoch, seq: of(tenantId).seq }),
     async heads(tenantIds) {
       log.reads++;
       await log.before('heads');
-      return new Map(tenantIds.flatMap((id) => (tenants.has(id) ? [[id, log.head(id)] as const] : [])));
+      const known = tenantIds.filter((id) => tenants.has(id));
+      return new Map(known.map((id) => [id, damaged.get(id) === 'head' ? unreadable : log.head(id)]));
     },
     async after(tenantId, after, limit) {
       await log.before('after');
+      if (damaged.has(tenantId)) throw unreadable;
       const { epoch, rows } = of(tenantId);
       return epoch === after.epoch ? rows.filter(({ seq }) => seq > after.seq).slice(0, limit) : [];
     },

@@ -41,6 +41,32 @@ describe.each(stops)('%s', (_, stop) => {
     expect([entry.secret.isWiped, rig.leases.size, cut.mock.calls.length]).toEqual([true, 0, 1]);
   });
 
+  describe('past the end of a lease', () => {
+    let cut: (why: { readonly code: string }) => void;
+    beforeEach(async () => {
+      entry = await rig.lend('c2', { leaseId: 'l2', ttlMs: 5_000 });
+      cut = vi.fn();
+      rig.leases.hold(entry, { isStreaming: () => true, cut });
+    });
+
+    it('gives its streams no grace', async () => {
+      stop(5_000);
+      stream.on.pong(stream.pings.at(-1) ?? 0, 5);
+      expect(cut).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'lease_ended' }));
+    });
+
+    it('gives nothing back to streams that were in their grace', async () => {
+      stream.answersWith = undefined;
+      await vi.advanceTimersByTimeAsync(3_000);
+      expect(rig.standing.isInStep(rig.clock.now())).toBe(false);
+      expect(cut).not.toHaveBeenCalled();
+      stop(2_000);
+      stream.on.pong(stream.pings.at(-1) ?? 0, 5);
+      expect(rig.standing.isInStep(rig.clock.now())).toBe(true);
+      expect(cut).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'lease_ended' }));
+    });
+  });
+
   it('to the last millisecond of max_staleness goes on, and no further', () => {
     // The newest ping that was answered was sent just now.
     stop(2_999);

@@ -149,7 +149,7 @@ test('damage in one tenant does not keep the others from being cut off, and what
   );
   const killed = await stack.cli(['kill', 'all', '--yes', '--wait']);
   expect([killed.code, killed.stdout]).toEqual([1, expect.stringContaining('the rest is cut off: 1 tenant')]);
-  expect(killed.stderr).toMatch(/NOT cut off.*damaged \(.*column status.*\nStop the broker/s);
+  expect(killed.stderr).toMatch(/NOT cut off: damaged \(.*column status.*\nStop the broker/s);
   vendor.seen.length = 0;
   expect((await throughBaseUrl(stack.proxyPort, '/one/x')).status).not.toBe(200);
   expect(vendor.seen).toEqual([]);

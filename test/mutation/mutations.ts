@@ -198,6 +198,20 @@ export const mutations: readonly Mutation[] = [
     tests: [`${sidecar}/app/lease-cache.test.ts`, model],
   },
   {
+    name: 'a purge lets go of the value, and leaves its bytes to the garbage collector',
+    file: 'packages/core/src/secret.ts',
+    find: '    this.#bytes.fill(0);\n',
+    replace: '',
+    tests: [`${sidecar}/app/lease-cache.test.ts`],
+  },
+  {
+    name: 'damage in one tenant keeps the kill switch from reaching the others',
+    file: `${broker}/adapters/sql/ledger-query.ts`,
+    find: 'if (!(thrown instanceof AppError)) throw thrown;',
+    replace: 'throw thrown;',
+    tests: [`${broker}/adapters/sql/sqlite-ledger.test.ts`],
+  },
+  {
     name: 'a missing event is passed over',
     file: `${sidecar}/domain/revocation-cursor.ts`,
     find: 'if (seq !== cursor.seq + 1)',

@@ -90,11 +90,14 @@ export function createWatchRevocations({
   };
   const rest = (unserved: ReadonlySet<Subscriber>) => {
     if (unserved.size === 0) return;
+    // One timer for all: however many they are, they are looked at again by one read.
+    if (resting.size === 0) setTimeout(wakeResting, restAfterFaultMs).unref();
     for (const subscriber of unserved) resting.add(subscriber);
-    const again = () => {
-      for (const subscriber of unserved) if (resting.delete(subscriber)) ask(subscriber);
-    };
-    setTimeout(again, restAfterFaultMs).unref();
+  };
+  const wakeResting = () => {
+    const rested = [...resting];
+    resting.clear();
+    for (const subscriber of rested) ask(subscriber);
   };
   const routes = createRouteRefresh({ log, routesOf, roster, breathe, timeLimitMs: maxStalenessMs, onStaged: ask, onFault, ended });
 

@@ -68,6 +68,6 @@ function notEverything(left: KilledAll['left']): AppError {
   const each = left.map(({ tenant, why }) => `${tenant} (${why})`);
   return new AppError(
     'store_unavailable',
-    `NOT cut off, because what the database holds of it is damaged: ${each.join('; ')}.\nStop the broker: every sidecar closes itself within max_staleness. Then restore a backup, and kill again what it brings back.`,
+    `NOT cut off: ${each.join('; ')}.\nStop the broker: every sidecar closes itself within max_staleness. Then restore a backup, and kill again what it brings back.`,
   );
 }

@@ -39,3 +39,10 @@ test.each(revoking)(
     expect(Math.min(...elapsedMs.slice(1))).toBeLessThan(Math.min(backstopPollMs, askedEveryMs) / 10);
   },
 );
+
+test.each([
+  ['a deleted agent', () => pair.admin.changeAgent('one', 'dev', 'delete')],
+  ['a rotated agent token', () => pair.admin.rotateAgentToken('one', 'dev')],
+] as const)('INV-4: %s is pushed to the sidecars that run on it, though it ends their streams too', async (_, revoke) => {
+  expect(await pair.confirmed(await revoke())).toMatchObject({ done: true, total: 1, outstanding: [] });
+});

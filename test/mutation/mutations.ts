@@ -50,6 +50,13 @@ export const mutations: readonly Mutation[] = [
     tests: ['test/e2e/push.test.ts'],
   },
   {
+    name: 'the streams of a deleted agent are ended before they hear of it',
+    file: `${broker}/app/watch/route-refresh.ts`,
+    find: 'if (!subscriber.dismiss(how)) return;',
+    replace: 'subscriber.end(how);',
+    tests: ['test/e2e/push.test.ts'],
+  },
+  {
     name: 'a confirmation is believed when the event was sent, not when it was applied',
     file: `${broker}/app/watch/confirmations.ts`,
     find: 'return sentSeq !== undefined && appliedSeq >= seq;',

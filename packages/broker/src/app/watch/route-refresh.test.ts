@@ -58,6 +58,28 @@ test('a rotated token ends the streams that were opened with the old one, and no
   expect([told(old.sink), told(other.sink)]).toEqual(['hello@0/0 routes:1 !identity_invalid', 'hello@0/0 routes:1']);
 });
 
+test('INV-4: who has no identity any more is told of the revocation that took it, and is gone once it confirmed, or when its time is over', async () => {
+  stage.close();
+  stage = createStage({ breathe: () => new Promise((resolve) => setTimeout(resolve, 1)) });
+  const [obedient, silent] = [stage.join(), stage.join()];
+  await vi.advanceTimersByTimeAsync(50);
+  stage.notify();
+  await vi.advanceTimersByTimeAsync(50);
+  stage.log.commit('t1', { scope: 'agent', ids: ['a1'] });
+  stage.log.touch('a1');
+  stage.routes.set('a1', new AppError('identity_invalid', 'gone'));
+  stage.notify();
+  await vi.advanceTimersByTimeAsync(50);
+  expect([told(obedient.sink), told(silent.sink)]).toEqual(['hello@0/0 routes:1 revoked:1', 'hello@0/0 routes:1 revoked:1']);
+  obedient.applied(1);
+  silent.ping(9);
+  expect(told(obedient.sink)).toBe('hello@0/0 routes:1 revoked:1 !identity_invalid');
+  await vi.advanceTimersByTimeAsync(2_900);
+  expect(told(silent.sink)).toBe('hello@0/0 routes:1 revoked:1');
+  await vi.advanceTimersByTimeAsync(100);
+  expect(told(silent.sink)).toBe('hello@0/0 routes:1 revoked:1 !identity_invalid');
+});
+
 test('routes that could not be read are read again, and no pong goes out before them', async () => {
   stage.routes.set('a1', new AppError('store_unavailable', 'down'));
   const one = stage.join();

@@ -98,13 +98,21 @@ export function createRouteRefresh({
       for (const subscriber of sameCallers(caller)) if (subscriber.stage(message, text)) onStaged(subscriber);
     } catch (thrown) {
       const error = AppError.from(thrown);
-      if (error.code === 'identity_invalid') for (const subscriber of sameCallers(caller)) subscriber.end({ kind: 'error', error });
+      if (error.code === 'identity_invalid') for (const subscriber of sameCallers(caller)) dismiss(subscriber, error);
       else {
         // Nobody waits for one who has left.
         if (sameCallers(caller).length > 0) failed.set(keyOf(caller), caller);
         onFault(thrown);
       }
     }
+  };
+
+  /** Who has no identity any more still hears of the revocation that took it (INV-4), but has no more time for it than anybody. */
+  const dismiss = (subscriber: Subscriber, error: AppError) => {
+    const how = { kind: 'error', error } as const;
+    if (!subscriber.dismiss(how)) return;
+    onStaged(subscriber);
+    setTimeout(() => subscriber.end(how), timeLimitMs).unref();
   };
 
   const sameCallers = ({ agentId, tokenVersion }: Caller): readonly Subscriber[] =>

@@ -59,3 +59,23 @@ test('a confirmation of what was never sent ends the stream, and confirms nothin
   subscriber.confirm(6);
   expect([said.at(-1), subscriber.appliedSeq]).toEqual(['error', 5]);
 });
+
+test('INV-4: who is dismissed is told what dismissed it, and leaves once that is confirmed; no pong keeps it in step meanwhile', () => {
+  served(5);
+  expect(subscriber.dismiss({ kind: 'reset', why: 'gone' })).toBe(true);
+  // By a read that may have begun before the commit.
+  subscriber.serve(5);
+  expect([said, subscriber.isOpen]).toEqual([['hello', 'routes', 'pong'], true]);
+  subscriber.deliver(event(6));
+  served(6);
+  expect([said, subscriber.isOpen]).toEqual([['hello', 'routes', 'pong', 'revoked'], true]);
+  subscriber.confirm(6);
+  expect([said.at(-1), subscriber.isOpen]).toEqual(['reset', false]);
+});
+
+test('who is dismissed and has confirmed everything already leaves by the next read', () => {
+  subscriber.dismiss({ kind: 'reset', why: 'gone' });
+  served(5);
+  expect(said).toEqual(['hello', 'reset']);
+  expect(subscriber.dismiss({ kind: 'reset', why: 'again' })).toBe(false);
+});

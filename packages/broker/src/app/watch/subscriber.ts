@@ -26,6 +26,11 @@ export interface Subscriber {
   serve(headSeq: number): void;
   /** Records a confirmation; what it says of events never sent is refused. */
   confirm(seq: number): void;
+  /**
+   * Ends the stream once it was sent everything up to the next round's head, and has confirmed that: what made an end of it is in there, and has to be
+   * purged first. No pong goes out any more. False when that is under way already.
+   */
+  dismiss(how: WatchEnd): boolean;
   end(how: WatchEnd): void;
   /** The other side is gone: nothing more is sent. */
   leave(): void;
@@ -58,6 +63,9 @@ export function createSubscriber({
   let due: typeof staged;
   let arrivedPings: number[] = [];
   let duePings: number[] = [];
+  let dismissal: { readonly how: WatchEnd; readonly isDue: boolean } | undefined;
+  /** Once this is confirmed, nothing keeps who was dismissed. */
+  let lastSeq: number | undefined;
 
   const end = (how: WatchEnd) => {
     if (!isOpen) return;
@@ -81,6 +89,9 @@ export function createSubscriber({
       fail('internal', `The broker could not put ${message.kind} into words. Its log says why.`);
       return false;
     }
+  };
+  const endIfDone = () => {
+    if (dismissal !== undefined && lastSeq !== undefined && appliedSeq >= lastSeq) end(dismissal.how);
   };
   const fail = (code: 'invalid_argument' | 'internal', message: string) => end({ kind: 'error', error: new AppError(code, message) });
 
@@ -126,6 +137,7 @@ export function createSubscriber({
     collect() {
       due = staged ?? due;
       staged = undefined;
+      if (dismissal !== undefined) dismissal = { ...dismissal, isDue: true };
       duePings = duePings.concat(arrivedPings);
       arrivedPings = [];
     },
@@ -134,6 +146,10 @@ export function createSubscriber({
       // INV-4: a pong says that everything up to its head went before it.
       if (sentSeq === undefined || sentSeq < headSeq)
         return fail('internal', 'The revocation log was not sent up to its head. Connect again.');
+      if (dismissal !== undefined) {
+        if (dismissal.isDue) lastSeq ??= headSeq;
+        return endIfDone();
+      }
       if (due !== undefined) {
         const { message, text } = due;
         due = undefined;
@@ -149,6 +165,12 @@ export function createSubscriber({
       if (sentSeq === undefined || seq > sentSeq)
         return fail('invalid_argument', 'A confirmation names an event that was never sent. Confirm what was received.');
       appliedSeq = Math.max(appliedSeq, seq);
+      endIfDone();
+    },
+    dismiss(how) {
+      if (!isOpen || dismissal !== undefined) return false;
+      dismissal = { how, isDue: false };
+      return true;
     },
     end,
     leave() {

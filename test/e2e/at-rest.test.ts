@@ -90,6 +90,7 @@ describe('INV-13: the audit trail names its first bad row', () => {
 
   test.each([
     ['changed', "UPDATE audit SET event = replace(event, 'allowed', 'denied') WHERE seq = 3", 3],
+    ['made unreadable', "UPDATE audit SET event = 'x', at = 'yesterday', hash = 'none' WHERE seq = 3", 3],
     ['deleted', 'DELETE FROM audit WHERE seq = 3', 3],
     ['cut off at the end', 'DELETE FROM audit WHERE seq >= 4', 4],
   ])('a row that was %s is named', async (_, sql, badSeq) => {
@@ -99,6 +100,7 @@ describe('INV-13: the audit trail names its first bad row', () => {
     const verdict = await stack.cli(['audit', 'verify', '--json']);
     expect(verdict.code).not.toBe(0);
     expect(JSON.parse(verdict.stdout)).toMatchObject({ intact: false, bad_seq: badSeq });
+    expect((await stack.ok(['audit', 'export'])).split('\n').length).toBeGreaterThan(3);
   });
 
   test('a row that was put behind the signed end is named', async () => {

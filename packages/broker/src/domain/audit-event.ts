@@ -30,6 +30,8 @@ export const auditActions = [
   'lease.used',
   'request.refused',
   'tunnel.passed_blind',
+  /** Never written: shown in the place of a row that somebody else made unreadable. */
+  'row.unreadable',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

@@ -3,7 +3,7 @@ import { AppError } from '@leasehold/core';
 import { chainHash } from '../../domain/audit-chain.ts';
 import type { AuditAction, NewAuditEvent } from '../../domain/audit-event.ts';
 import { type Query, statement } from './query.ts';
-import { integer, type Row } from './rows.ts';
+import { bytesOrNone, integer } from './rows.ts';
 
 export type AuditMac = (tenantId: string, seq: number, hash: Uint8Array) => Uint8Array;
 
@@ -49,14 +49,13 @@ export function createAuditChains(mac: AuditMac): AuditChains {
     );
     if (row === undefined) throw new AppError('internal', 'An audit row names a tenant that is not there.');
     const [seq, hash, found] = [integer(row, 'audit_seq'), bytesOrNone(row, 'audit_hash'), bytesOrNone(row, 'audit_mac')];
-    if (integer(row, 'behind') > 0) return { seq: yield* lastBeforeGap(tenantId, seq), hash, isSigned: false };
-    if (integer(row, 'at_end') === 0 && seq > 0) return { seq, hash, isSigned: false };
+    if (integer(row, 'behind') > 0 || (integer(row, 'at_end') === 0 && seq > 0)) return { seq, hash, isSigned: false };
     // Only a trail that begins has no signature yet: one that was taken out must not pass for it.
     const isNew = isFirst && seq === 0 && found.length === 0;
     return { seq, hash, isSigned: isNew || equalBytes(found, mac(tenantId, seq, hash)) };
   }
 
-  /** A row that somebody put in the place of the next must not keep it from being written. */
+  /** What was changed from outside may have rows anywhere behind its end: they are passed over, and must not keep the next from being written. */
   function* lastBeforeGap(tenantId: string, seq: number): Query<number> {
     const [row] = yield statement(
       `SELECT min(last) AS last FROM (SELECT ? AS last UNION ALL SELECT seq FROM audit WHERE tenant_id = ? AND seq > ?)
@@ -73,7 +72,7 @@ export function createAuditChains(mac: AuditMac): AuditChains {
     *append(tenantId, event, at, isFirst) {
       const end = ends.get(tenantId) ?? (yield* readEnd(tenantId, isFirst));
       if (!end.isSigned && lending.has(event.action)) throw untrustworthy();
-      const seq = end.seq + 1;
+      const seq = (end.isSigned ? end.seq : yield* lastBeforeGap(tenantId, end.seq)) + 1;
       const hash = chainHash(sha256, end.hash, { tenantId, seq, at, event });
       yield statement(
         'INSERT INTO audit (tenant_id, seq, at, event, hash) VALUES (?, ?, ?, ?, ?)',
@@ -102,12 +101,6 @@ export function createAuditChains(mac: AuditMac): AuditChains {
 
 /** Of a length that no signature has, and not that of a new trail. */
 const noSignature = new Uint8Array(1);
-
-/** What is no hash and no signature any more is none: that must not keep what takes away from being done. */
-function bytesOrNone(row: Row, column: string): Uint8Array {
-  const value = row[column];
-  return value instanceof Uint8Array ? value : noSignature;
-}
 
 function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && timingSafeEqual(one, other);

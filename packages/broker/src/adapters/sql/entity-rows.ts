@@ -1,6 +1,5 @@
 import type { Destination, EnvironmentVariable, GrantLimits, Injection } from '@leasehold/core';
 import type { Agent } from '../../domain/agent.ts';
-import type { AuditRow, NewAuditEvent } from '../../domain/audit-event.ts';
 import { type Credential, credentialTypes, type SealedValue } from '../../domain/credential.ts';
 import type { WrappedDek } from '../../domain/dek.ts';
 import type { Grant } from '../../domain/grant.ts';
@@ -119,16 +118,6 @@ export function toRevocation(row: Row): LoggedRevocation {
     ids: json<string[]>(row, 'ids'),
     reason: oneOf(row, 'reason', ['revoked', 'suspended', 'deleted', 'rotated', 'narrowed', 'token_rotated', 'killed']),
     at: integer(row, 'at'),
-  };
-}
-
-export function toAuditRow(row: Row): AuditRow {
-  return {
-    tenantId: text(row, 'tenant_id'),
-    seq: integer(row, 'seq'),
-    at: integer(row, 'at'),
-    event: json<NewAuditEvent>(row, 'event'),
-    hash: bytes(row, 'hash'),
   };
 }
 

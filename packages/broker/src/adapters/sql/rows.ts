@@ -29,6 +29,12 @@ export function bytes(row: Row, column: string): Uint8Array {
   return value instanceof Uint8Array ? value : wrongType(column);
 }
 
+/** For what is compared with bytes of ours: what are no bytes any more fit nothing, and must not keep from being read, or taken away, what is beside them. */
+export function bytesOrNone(row: Row, column: string): Uint8Array {
+  const value = row[column];
+  return value instanceof Uint8Array ? value : new Uint8Array();
+}
+
 export function oneOf<const T extends readonly string[]>(row: Row, column: string, allowed: T): T[number] {
   const value = text(row, column);
   const found = allowed.find((each) => each === value);

@@ -186,6 +186,22 @@ describe('a row of one tenant that somebody else damaged', () => {
     expect(['t1', 't2', 't3'].map(statusOf)).toEqual(['suspended', 'suspended', 'suspended']);
   });
 
+  test('rows behind the end of its trail, with gaps between them: whatever is recorded in one transaction goes around them', async () => {
+    database.run(
+      rowsOf(
+        "INSERT INTO audit SELECT tenant_id, seq + gap, at, event, hash FROM audit, (SELECT 2 AS gap UNION SELECT 4) WHERE tenant_id = 't2'",
+      ),
+    );
+    const audit = Array.from({ length: 3 }, () => ({ ...row.event(), action: 'agent.suspended' as const }));
+    await ledger.commit({ tenant: { id: 't2' }, lock: 'update' }, () => ({ ...nothing, audit, result: undefined }));
+    const [, { left }] = await Promise.all([
+      ledger.commit({ tenant: { id: 't2' }, lock: 'update' }, () => ({ ...nothing, audit, result: undefined })),
+      kill(),
+    ]);
+    expect([left, statusOf('t2')]).toEqual([[], 'suspended']);
+    expect(database.run(rowsOf("SELECT count(*) AS n, max(seq) AS last FROM audit WHERE tenant_id = 't2'"))).toEqual([{ n: 10, last: 10 }]);
+  });
+
   test.each([
     ['a status that is none', "UPDATE tenants SET status = 'x' WHERE id = 't2'"],
     ['a head of its log that no number holds', "UPDATE tenants SET log_seq = 9007199254740992 WHERE id = 't2'"],

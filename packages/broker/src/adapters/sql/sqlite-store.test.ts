@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, test } from 'vitest';
+import { verifyAudit } from '../../app/verify-audit.ts';
 import { describeStore } from '../../ports/store.suite.ts';
 import { row } from '../../ports/store-suite/rows.suite.ts';
 import { suiteMac } from '../../ports/store-suite/stage.suite.ts';
@@ -10,6 +13,7 @@ import { createSqliteStore, type SqliteStoreOptions } from './sqlite-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'leasehold-store-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 const fresh = () => join(mkdtempSync(join(root, 'each-')), 'leasehold.db');
 const open = (path: string, options: Partial<SqliteStoreOptions> = {}) =>
   createSqliteStore({ path, epoch: 'epoch', now: () => 1_000, auditMac: suiteMac, ...options });
@@ -62,6 +66,47 @@ test('INV-13: when the signed head can not be written, nothing of the commit is'
   await expect(addTenant(store, 't1')).rejects.toMatchObject({ name: 'AppError', code: 'store_unavailable' });
   expect((await store.directory.find({ tenant: { id: 't1' } })).tenant).toBeUndefined();
   await store.close();
+});
+
+describe('INV-13: a trail in which somebody else wrote what can not be read', () => {
+  const rowThree = (change: string) => `UPDATE audit SET ${change} WHERE seq = 3`;
+  const event = { actor: { kind: 'operator', id: 'o' }, action: 'tenant.killed', outcome: 'allowed' };
+
+  test.each([
+    ['no JSON', rowThree("event = 'x'"), 3],
+    ['nothing of an event', rowThree("event = '{}'"), 3],
+    ['null', rowThree("event = 'null'"), 3],
+    ['a detail that is none', rowThree(`event = '${JSON.stringify({ ...event, detail: null })}'`), 3],
+    ['a field that no hash covers', rowThree("event = json_set(event, '$.more', 'x')"), 3],
+    ['a time that is none', rowThree("at = 'yesterday'"), 3],
+    ['a time that no number holds', rowThree('at = 9007199254740992'), 3],
+    ['a hash that is none', rowThree("hash = 'x'"), 3],
+    ['a head that is none', "UPDATE tenants SET audit_hash = 'x'", 5],
+    ['a signature that is none', "UPDATE tenants SET audit_mac = 'x'", 5],
+    ['an end that no number holds', 'UPDATE tenants SET audit_seq = 9007199254740992', 1],
+    ['a row that no number holds', 'UPDATE audit SET seq = 9007199254740992 WHERE seq = 3', 3],
+  ])('%s: it is named, and every other row is shown', async (_, sql, badSeq) => {
+    const path = fresh();
+    const store = open(path);
+    const audit = { ...row.event(), action: 'tenant.created' as const };
+    const record = () => ({
+      changes: [{ put: 'tenant' as const, row: row.tenant('t1') }],
+      revocations: [],
+      audit: [audit],
+      result: undefined,
+    });
+    for (let n = 0; n < 5; n++) await store.ledger.commit({ tenant: n === 0 ? undefined : { id: 't1' }, lock: 'update' }, record);
+    await store.close();
+    const database = new DatabaseSync(path);
+    database.exec(sql);
+    database.close();
+    const again = open(path);
+    const steps = await Array.fromAsync(verifyAudit({ audit: again.audit, sha256, auditMac: suiteMac }, 't1'));
+    expect(steps.at(-1)).toMatchObject({ done: true, intact: false, badSeq });
+    const shown = [await again.audit.newest('t1', 10), await again.audit.rows('t1', 0, 10)];
+    expect(shown.map((rows) => rows.length)).toEqual([5, 5]);
+    await again.close();
+  });
 });
 
 describe('closing', () => {

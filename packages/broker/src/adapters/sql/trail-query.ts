@@ -1,8 +1,8 @@
 import type { AuditRow } from '../../domain/audit-event.ts';
 import type { AuditHead, AuditTrail } from '../../ports/store.ts';
-import { toAuditRow } from './entity-rows.ts';
+import { auditColumns, toAuditRow } from './audit-rows.ts';
 import { type Query, type RunQuery, statement } from './query.ts';
-import { bytes, integer } from './rows.ts';
+import { bytesOrNone, integer } from './rows.ts';
 
 export function createAuditTrail(run: RunQuery): AuditTrail {
   return {
@@ -13,16 +13,25 @@ export function createAuditTrail(run: RunQuery): AuditTrail {
 }
 
 function* readRows(tenantId: string, after: number, limit: number): Query<readonly AuditRow[]> {
-  const rows = yield statement('SELECT * FROM audit WHERE tenant_id = ? AND seq > ? ORDER BY seq LIMIT ?', tenantId, after, limit);
+  const rows = yield statement(
+    `SELECT ${auditColumns} FROM audit WHERE tenant_id = ? AND audit.seq > ? ORDER BY audit.seq LIMIT ?`,
+    tenantId,
+    after,
+    limit,
+  );
   return rows.map(toAuditRow);
 }
 
 function* readNewest(tenantId: string, limit: number): Query<readonly AuditRow[]> {
-  const rows = yield statement('SELECT * FROM audit WHERE tenant_id = ? ORDER BY seq DESC LIMIT ?', tenantId, limit);
+  const rows = yield statement(`SELECT ${auditColumns} FROM audit WHERE tenant_id = ? ORDER BY audit.seq DESC LIMIT ?`, tenantId, limit);
   return rows.map(toAuditRow).toReversed();
 }
 
 function* readSignedHead(tenantId: string): Query<AuditHead | undefined> {
-  const [row] = yield statement('SELECT audit_seq, audit_hash, audit_mac FROM tenants WHERE id = ?', tenantId);
-  return row && { seq: integer(row, 'audit_seq'), hash: bytes(row, 'audit_hash'), mac: bytes(row, 'audit_mac') };
+  const [row] = yield statement(
+    `SELECT CASE WHEN audit_seq BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER} THEN CAST(audit_seq AS BIGINT) ELSE 0 END AS seq, audit_hash, audit_mac
+     FROM tenants WHERE id = ?`,
+    tenantId,
+  );
+  return row && { seq: integer(row, 'seq'), hash: bytesOrNone(row, 'audit_hash'), mac: bytesOrNone(row, 'audit_mac') };
 }

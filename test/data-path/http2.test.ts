@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
+import { gzipSync } from 'node:zlib';
 import type { Route } from '@leasehold/core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createTestCa } from '../harness/certificates.ts';
@@ -195,6 +197,29 @@ describe('a request by HTTP/2, to a vendor that speaks it', () => {
     expect(await answerTo(stream)).toMatchObject({ status: 413, body: 'too big', resetCode: 0 });
     await eventually(() => seen[0]?.stream.closed === true);
     expect(outcomes()).toEqual([['forwarded', 413]]);
+    session.close();
+  });
+
+  test.each([0, 10, 1_000_000])('a coded answer of %s bytes, which was not asked for, is decoded and comes whole', async (size) => {
+    const body = randomBytes(size).toString('hex');
+    await start((stream) => {
+      stream.respond({ ':status': 200, 'content-encoding': 'gzip' });
+      stream.end(gzipSync(body));
+    });
+    const session = await rig.connect();
+    const answer = await answerTo(session.request({ ':path': '/x' }));
+    expect([answer.status, answer.body === body, answer.resetCode]).toEqual([200, true, 0]);
+    expect(outcomes()).toEqual([['forwarded', 200]]);
+    session.close();
+  });
+
+  test('a coded answer that ends before its code does is cut, and not passed for whole', async () => {
+    await start((stream) => {
+      stream.respond({ ':status': 200, 'content-encoding': 'gzip' });
+      stream.end(gzipSync(randomBytes(1_000)).subarray(0, 500));
+    });
+    const session = await rig.connect();
+    expect((await answerTo(session.request({ ':path': '/x' }))).resetCode).not.toBe(0);
     session.close();
   });
 

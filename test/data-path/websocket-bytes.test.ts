@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually } from './eventually.ts';
 import { type DataPath, revokedError, routeTo, secretValue, startDataPath } from './rig.ts';
@@ -106,6 +107,18 @@ test('a revocation before the answer is a typed refusal, and the vendor’s side
   path.leases.revoke();
   expect(await refusal(agent)).toEqual([403, 'lease_revoked']);
   await vendor.closed();
+});
+
+test('a vendor that refuses with a coded body is heard to its end', async () => {
+  const agent = await ask();
+  const vendor = await upstream.peer(0);
+  await vendor.until(/\r\n\r\n/);
+  const body = gzipSync('quota exceeded'.repeat(100));
+  vendor.write(`HTTP/1.1 429 Too Many Requests\r\ncontent-encoding: gzip\r\ncontent-length: ${body.length}\r\n\r\n`);
+  vendor.write(body);
+  const { received } = await agent.closed();
+  expect([received.slice(0, 12), received.match(/quota exceeded/g)?.length]).toEqual(['HTTP/1.1 429', 100]);
+  expect(outcomes()).toEqual([['forwarded', 429]]);
 });
 
 test('a vendor that says no is handed back like any answer, scrubbed', async () => {

@@ -19,6 +19,8 @@ export abstract class AnsweredExchange implements OutgoingExchange {
   protected readonly on: UpstreamEvents;
   /** Our side has heard the last of it. */
   protected isOver = false;
+  /** The vendor has said the last of it: what it said may still be with the decoder. */
+  #isWhole = false;
   #decoder: BodyDecoder | undefined;
   #trailers: string[] = [];
   #interim = 0;
@@ -68,9 +70,15 @@ export abstract class AnsweredExchange implements OutgoingExchange {
 
   protected ended(trailers: IncomingHttpHeaders): void {
     if (this.isOver) return;
+    this.#isWhole = true;
     this.#trailers = readTrailers(trailers);
     if (this.#decoder === undefined) this.#end();
     else this.#decoder.end();
+  }
+
+  /** What carried the answer is gone: no loss once it is whole. */
+  protected lost(thrown: unknown): void {
+    if (!this.#isWhole) this.failed(thrown);
   }
 
   protected failed(thrown: unknown): void {

@@ -111,8 +111,8 @@ export class H2Exchange extends AnsweredExchange implements HeadGate, H2Waiter {
       if (connection.isWhole(stream)) this.#whole(trailers);
       else this.failed(brokenOff(this.request.host));
     });
-    stream.on('error', (error) => this.failed(error));
-    stream.once('close', () => this.failed(brokenOff(this.request.host)));
+    stream.on('error', (error) => this.lost(error));
+    stream.once('close', () => this.lost(brokenOff(this.request.host)));
   }
 
   #whole(trailers: object): void {

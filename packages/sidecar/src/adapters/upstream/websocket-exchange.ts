@@ -77,9 +77,9 @@ export class WebSocketExchange extends AnsweredExchange {
     const agentSide = new AgentSide(body, { frames: (chunk) => this.#attempt(() => this.received(chunk)), ended: () => this.#whole({}) });
     this.#vendorLeg = vendorLeg;
     this.#agentSide = agentSide;
-    vendorLeg.on('error', (error) => this.failed(error));
-    vendorLeg.on('close', () => this.failed(closedEarly(host)));
-    agentSide.on('error', (error) => this.failed(error));
+    vendorLeg.on('error', (error) => this.lost(error));
+    vendorLeg.on('close', () => this.lost(closedEarly(host)));
+    agentSide.on('error', (error) => this.lost(error));
     agentSide.on('end', () => this.#wait(this.#times.halfOpenMs));
     this.#wait(this.#times.headersTimeoutMs);
     this.#attempt(() => {
@@ -126,7 +126,7 @@ export class WebSocketExchange extends AnsweredExchange {
       if (!this.received(chunk)) answer.pause();
     });
     answer.on('end', () => this.#whole(answer.trailers));
-    answer.on('error', (error) => this.failed(error));
+    answer.on('error', (error) => this.lost(error));
     this.answered(answer.statusCode ?? 502, answer.headers, false);
   }
 

@@ -77,6 +77,29 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
     expect(['forbidden', 'identity_invalid']).not.toContain(outcome);
   });
 
+  const reading = [
+    'listOperators',
+    'listAgents',
+    'agentRoutes',
+    'listCredentials',
+    'showCredential',
+    'listGrants',
+    'listLeases',
+    'auditRows',
+  ];
+  const walking = ['verifyAudit', 'confirmations'];
+
+  test.each(Object.keys(calls).filter((name) => ![...reading, ...walking].includes(name)))(
+    '%s: deleted while its request was under way, it changes nothing, in its own tenant either',
+    async (name) => {
+      await rig.admin.addCredential(rig.root, 'two', draft('api'), bytes('sk-first-000'));
+      await rig.admin.deleteOperators(rig.root, 'two', 'stranger');
+      const before = await trailOf('two');
+      await expect(calls[name]?.(rig.admin, stranger, 'two')).rejects.toMatchObject({ code: 'identity_invalid' });
+      expect(await trailOf('two')).toEqual(before);
+    },
+  );
+
   test('what stands above tenants is not for it', async () => {
     await expect(rig.admin.addTenant(stranger, 'three')).rejects.toMatchObject({ code: 'forbidden' });
     await expect(rig.admin.setTenantStatus(stranger, 'two', 'suspended')).rejects.toMatchObject({ code: 'forbidden' });

@@ -26,6 +26,12 @@ export function reached(by: Operator, tenant: Tenant | undefined, name: string):
   return tenant;
 }
 
+/** A request may be under way for as long as its body takes: who was deleted meanwhile gets nothing done by it. */
+function mustStillBe(by: Operator, { asker }: Facts): void {
+  if (by.tenantId !== undefined && asker === undefined)
+    throw new AppError('identity_invalid', 'This operator was deleted. Ask an operator of all tenants for a new token.');
+}
+
 /** What stands above tenants is for operators of all tenants. */
 export function mustReachAll(by: Operator): void {
   if (by.tenantId !== undefined)
@@ -48,8 +54,11 @@ export async function change<T>(
   decide: (facts: Facts & { readonly tenant: Tenant }, now: number) => Decision<T>,
 ): Promise<Committed<T> & { readonly revocation: RevocationReceipt | undefined }> {
   let revokes = false;
-  const committed = await ledger.commit({ ...selection, tenant: refOf(tenantName), lock: 'update' }, (facts, now) => {
-    const decision = decide({ ...facts, tenant: reached(by, facts.tenant, tenantName) }, now);
+  const asker = by.tenantId === undefined ? {} : { asker: by.id };
+  const committed = await ledger.commit({ ...selection, ...asker, tenant: refOf(tenantName), lock: 'update' }, (facts, now) => {
+    const tenant = reached(by, facts.tenant, tenantName);
+    mustStillBe(by, facts);
+    const decision = decide({ ...facts, tenant }, now);
     revokes = decision.revocations.length > 0;
     return decision;
   });

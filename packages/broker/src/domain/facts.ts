@@ -17,6 +17,8 @@ export interface Facts {
   readonly lastUseBatch: number | undefined;
   /** When they were asked for. */
   readonly operators?: readonly Operator[];
+  /** Who asks, when that was asked for: deleted meanwhile, it is missing. */
+  readonly asker?: Operator | undefined;
 }
 
 /** An agent and what it may lease: what its routes are made of. */

@@ -61,6 +61,8 @@ export interface Selection {
   readonly lease?: { readonly id: string };
   /** Those of the tenant with this name, or this id. */
   readonly operators?: Ref;
+  /** The operator of the tenant who asks, by id. */
+  readonly asker?: string;
   /** Highest use batch taken from this sidecar instance. */
   readonly useBatchesOf?: string;
   /** How stores with several writers lock what they read: `share` to lend, `update` to change a parent, which goes before all that lends. */

@@ -184,10 +184,12 @@ function factsOf(state: MemoryState, epoch: string, selection: Omit<Selection, '
     selection.grant !== 'pair'
       ? undefined
       : rowsOf(state.grants).find((row) => row.status === 'active' && row.agentId === agent?.id && row.credentialId === credential?.id);
-  const facts = { head: headOf(state, epoch, tenant.id), tenant, agent, credential, grant: named ?? pair, lease, lastUseBatch };
+  const operators = [...state.operators.values()].filter((each) => each.tenantId === tenant.id);
+  const asker = operators.find(({ id }) => id === selection.asker);
+  const below = { agent, credential, grant: named ?? pair, lease };
+  const facts = { head: headOf(state, epoch, tenant.id), tenant, ...below, lastUseBatch, ...(asker && { asker }) };
   const ref = selection.operators;
   if (ref === undefined) return facts;
-  const operators = [...state.operators.values()].filter((each) => each.tenantId === tenant.id);
   return { ...facts, operators: operators.filter((each) => ('id' in ref ? each.id === ref.id : each.name === ref.name)).toSorted(byId) };
 }
 

@@ -18,7 +18,8 @@ export function* readFacts(epoch: string, selection: Omit<Selection, 'lock'>): Q
   if (tenant === undefined)
     return { head, tenant, agent: undefined, credential: undefined, grant: undefined, lease: undefined, lastUseBatch };
   const { agent, credential, grant, lease } = yield* below(tenant, selection);
-  const facts = { head, tenant, agent, credential, grant, lease, lastUseBatch };
+  const [asker] = selection.asker === undefined ? [] : yield operatorsBy({ id: selection.asker }, tenant);
+  const facts = { head, tenant, agent, credential, grant, lease, lastUseBatch, ...(asker && { asker: toOperator(asker) }) };
   if (selection.operators === undefined) return facts;
   return { ...facts, operators: (yield operatorsBy(selection.operators, tenant)).map(toOperator) };
 }

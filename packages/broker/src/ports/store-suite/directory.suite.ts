@@ -50,6 +50,8 @@ export function describeDirectory(stage: () => Stage): void {
       expect(await store.listings.operators('t1', { limit: 1, after: 'same/o1' })).toEqual({ items: [b], next: undefined });
       expect((await find({ tenant: { id: 't1' }, operators: { name: 'same' } })).operators).toEqual([a, b]);
       expect((await find({ tenant: { id: 't1' }, operators: { id: 'o3' } })).operators).toEqual([]);
+      expect((await find({ tenant: { id: 't1' }, asker: a.id })).asker).toEqual(a);
+      expect((await find({ tenant: { id: 't1' }, asker: 'o3' })).asker).toBeUndefined();
       await put('t1', { drop: 'operator', id: 'o1' }, { drop: 'root-operators', besides: 'o4' });
       const left = await Promise.all([a, b, other, root, oldRoot].map(({ tokenHash }) => store.directory.operatorByTokenHash(tokenHash)));
       expect(left).toEqual([undefined, b, other, root, undefined]);

@@ -17,11 +17,11 @@ beforeEach(async () => {
 
 /** Two sidecars: one confirms, the other is silent until the bound. */
 async function* following(): AsyncGenerator<ConfirmationProgress> {
-  const step = { total: 2, outstanding: ['pod-1', 'pod-2'], confirmed: [], elapsedMs: 0, done: false };
+  const step = { total: 2, outstanding: ['pod-1', 'pod-2'], confirmedCount: 0, confirmed: [], elapsedMs: 0, done: false };
   yield step;
   const confirmed = [{ instance: 'pod-1', afterMs: 4 }];
-  yield { ...step, outstanding: ['pod-2'], confirmed, elapsedMs: 4 };
-  yield { ...step, outstanding: ['pod-2'], confirmed, elapsedMs: 3_000, done: true };
+  yield { ...step, outstanding: ['pod-2'], confirmedCount: 1, confirmed, elapsedMs: 4 };
+  yield { ...step, outstanding: ['pod-2'], confirmedCount: 1, confirmed, elapsedMs: 3_000, done: true };
 }
 
 const page = { limit: 10, after: undefined };

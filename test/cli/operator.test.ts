@@ -148,8 +148,22 @@ describe('--tenant', () => {
 
 describe('--wait', () => {
   const follow: AdminUseCases['confirmations'] = async function* () {
-    yield { done: false, total: 2, confirmed: [{ instance: 'pod-1', afterMs: 3 }], outstanding: ['pod-2'], elapsedMs: 3 };
-    yield { done: true, total: 2, confirmed: [{ instance: 'pod-1', afterMs: 3 }], outstanding: ['pod-2'], elapsedMs: 3_000 };
+    yield {
+      done: false,
+      total: 2,
+      confirmedCount: 1,
+      confirmed: [{ instance: 'pod-1', afterMs: 3 }],
+      outstanding: ['pod-2'],
+      elapsedMs: 3,
+    };
+    yield {
+      done: true,
+      total: 2,
+      confirmedCount: 1,
+      confirmed: [{ instance: 'pod-1', afterMs: 3 }],
+      outstanding: ['pod-2'],
+      elapsedMs: 3_000,
+    };
   };
 
   test('counts the sidecars that confirmed, and names those that the bound closed', async () => {
@@ -165,14 +179,22 @@ describe('--wait', () => {
     operator.over = { confirmations: follow };
     const steps = await json('credential suspend api --wait');
     expect(steps.map(({ done }) => done)).toEqual([false, true]);
-    expect(Object.keys(steps[0] ?? {})).toEqual(['done', 'total', 'confirmed', 'outstanding', 'elapsed_ms', 'committed_at']);
+    expect(Object.keys(steps[0] ?? {})).toEqual([
+      'done',
+      'total',
+      'confirmed_count',
+      'confirmed',
+      'outstanding',
+      'elapsed_ms',
+      'committed_at',
+    ]);
   });
 
   test('a broker that stops on the way is no success', async () => {
     await lent();
     operator.over = {
       confirmations: async function* () {
-        yield { done: false, total: 1, confirmed: [], outstanding: ['pod-1'], elapsedMs: 1 };
+        yield { done: false, total: 1, confirmedCount: 0, confirmed: [], outstanding: ['pod-1'], elapsedMs: 1 };
         throw new Error('gone');
       },
     };

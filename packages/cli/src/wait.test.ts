@@ -8,6 +8,7 @@ const names = ['pod-1', 'pod-2', 'pod-3', 'pod-4', 'pod-5'];
 const step = (confirmed: number, done = false): ConfirmationResource => ({
   done,
   total: names.length,
+  confirmed_count: confirmed,
   confirmed: names.slice(0, confirmed).map((instance, index) => ({ instance, after_ms: index + 1 })),
   outstanding: names.slice(confirmed),
   elapsed_ms: confirmed * 10,
@@ -44,7 +45,7 @@ test('on a terminal each step overwrites the one before, and names a few of thos
 
 test('what nobody can name is waited for, too', async () => {
   const nobody = { ...step(0), total: 0, outstanding: [] };
-  expect(await shown(true, nobody)).toContain('0 of 0 sidecars confirmed in 0 ms; waiting for whoever knew the broker before its start');
+  expect(await shown(true, nobody)).toContain('0 of 0 sidecars confirmed in 0 ms; waiting for whoever this broker does not know');
 });
 
 test('elsewhere the end alone is printed, with everybody who was closed by the bound', async () => {

@@ -20,10 +20,12 @@ export async function reportChange<T extends object>(
 export async function reportConfirmations(out: Printer, steps: AsyncIterable<ConfirmationResource>): Promise<void> {
   for await (const step of steps) {
     const { outstanding, done } = step;
-    const text = `${step.confirmed.length} of ${step.total} sidecars confirmed in ${step.elapsed_ms} ms`;
+    const text = `${step.confirmed_count} of ${step.total} sidecars confirmed in ${step.elapsed_ms} ms`;
     if (out.isJson) out.json(step);
     else if (!done)
-      out.progress(`${text}; waiting for ${outstanding.length === 0 ? 'whoever knew the broker before its start' : someOf(outstanding)}`);
+      out.progress(
+        `${text}; waiting for ${outstanding.length === 0 ? 'whoever this broker does not know' : someOf(outstanding, step.total - step.confirmed_count)}`,
+      );
     else {
       out.progress('');
       out.line(text);
@@ -35,7 +37,7 @@ export async function reportConfirmations(out: Printer, steps: AsyncIterable<Con
 /** A terminal's line has room for a few. */
 const namesShown = 3;
 
-function someOf(names: readonly string[]): string {
-  const more = names.length - namesShown;
+function someOf(names: readonly string[], of: number): string {
+  const more = of - Math.min(names.length, namesShown);
   return `${names.slice(0, namesShown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -148,7 +148,7 @@ export interface AdminUseCases {
   /** Counts for `leasehold status`. */
   status(by: Operator): Promise<BrokerStatus>;
   /**
-   * Follows how sidecars confirm a revocation: yields at once, after each confirmation, and once more at the end, which is at the latest
+   * Follows how sidecars confirm a revocation: yields at once, some times a second while they do, and once more at the end, which is at the latest
    * `max_staleness` after the following began.
    */
   confirmations(by: Operator, tenant: string, revocation: RevocationReceipt, ended: AbortSignal): AsyncIterable<ConfirmationProgress>;
@@ -168,10 +168,13 @@ export interface RevocationReceipt {
   readonly committedAt: number;
 }
 
+/** Thousands of sidecars confirm one by one: only the last step names them all. */
 export interface ConfirmationProgress {
   readonly total: number;
+  readonly confirmedCount: number;
+  /** Since the step before; once `done`, all. */
   readonly confirmed: readonly { readonly instance: string; readonly afterMs: number }[];
-  /** Sidecars not confirmed yet; once `done`, those that closed themselves by the bound. */
+  /** A few of the sidecars not confirmed yet; once `done`, all those that closed themselves by the bound. */
   readonly outstanding: readonly string[];
   readonly elapsedMs: number;
   readonly done: boolean;

@@ -10,6 +10,7 @@ const tenant = { id: 'ten_1', name: 'one', status: 'active', agents_discover_nam
 const step = (done: boolean, instance = 'pod-1'): ConfirmationResource => ({
   done,
   total: 1,
+  confirmed_count: done ? 1 : 0,
   confirmed: done ? [{ instance, after_ms: 3 }] : [],
   outstanding: done ? [] : [instance],
   elapsed_ms: 3,

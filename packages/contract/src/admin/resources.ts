@@ -164,7 +164,10 @@ export type StatusResource = v.InferOutput<typeof statusSchema>;
 export const confirmationSchema = v.object({
   done: v.boolean(),
   total: v.number(),
+  confirmed_count: v.number(),
+  /** Since the step before; in the last one, all. */
   confirmed: v.array(v.object({ instance: v.string(), after_ms: v.number() })),
+  /** A few of those that are waited for; in the last step, all that were closed by the bound. */
   outstanding: v.array(v.string()),
   elapsed_ms: v.number(),
   committed_at: time,

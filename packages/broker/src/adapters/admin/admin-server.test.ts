@@ -208,7 +208,14 @@ describe('whoever only dials', () => {
 
   test('costs no operator a request that is under way, and no other address its way in', async () => {
     const second = Promise.withResolvers<void>();
-    const progress: ConfirmationProgress = { total: 1, confirmed: [], outstanding: ['pod-1'], elapsedMs: 1, done: false };
+    const progress: ConfirmationProgress = {
+      total: 1,
+      confirmedCount: 0,
+      confirmed: [],
+      outstanding: ['pod-1'],
+      elapsedMs: 1,
+      done: false,
+    };
     const confirmations: AdminUseCases['confirmations'] = async function* () {
       yield progress;
       await second.promise;
@@ -237,6 +244,7 @@ describe('following confirmations', () => {
   const revocation = { epoch: 'epoch-1', seq: 1, committed_at: '2026-01-31T12:00:00.000Z' };
   const step = (done: boolean): ConfirmationProgress => ({
     total: 2,
+    confirmedCount: 1,
     confirmed: [{ instance: 'pod-1', afterMs: 4.4 }],
     outstanding: ['pod-2'],
     elapsedMs: 4.4,

@@ -178,12 +178,13 @@ export function toStatusResource({ version, tenants, liveLeases, sidecars }: Bro
 }
 
 export function toConfirmationResource(
-  { total, confirmed, outstanding, elapsedMs, done }: ConfirmationProgress,
+  { total, confirmedCount, confirmed, outstanding, elapsedMs, done }: ConfirmationProgress,
   committedAt: number,
 ): ConfirmationResource {
   return {
     done,
     total,
+    confirmed_count: confirmedCount,
     confirmed: confirmed.map(({ instance, afterMs }) => ({ instance, after_ms: Math.round(afterMs) })),
     outstanding: [...outstanding],
     elapsed_ms: Math.round(elapsedMs),

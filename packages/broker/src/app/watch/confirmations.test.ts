@@ -52,10 +52,34 @@ test('it ends as soon as every sidecar has confirmed', async () => {
   const { lines, over } = revoke();
   await pass(20);
   two.applied(1);
-  await pass(10);
+  await pass(50);
   one.applied(1);
   await over;
-  expect(lines).toEqual([' of 2 pod-1 pod-2', 'pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:30 of 2.']);
+  expect(lines).toEqual([' of 2 pod-1 pod-2', 'pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:70 of 2.']);
+});
+
+test('of a crowd each is named once while it confirms, and all at the end; a step tells of many', async () => {
+  const crowd = Array.from({ length: 1_000 }, () => stage.join());
+  await pass(0);
+  const seq = stage.log.commit();
+  stage.notify();
+  const receipt = { head: { epoch: 'e1', seq }, committedAt: stage.nowMs };
+  const steps: ConfirmationProgress[] = [];
+  const over = (async () => {
+    for await (const step of stage.hub.confirmations('t1', receipt, new AbortController().signal)) steps.push(step);
+  })();
+  for (const one of crowd) {
+    await pass(1);
+    one.applied(seq);
+  }
+  await over;
+  expect(steps.length).toBeLessThan(30);
+  const last = steps.pop();
+  expect(last).toMatchObject({ done: true, total: 1_000, confirmedCount: 1_000, outstanding: [] });
+  expect(last?.confirmed).toHaveLength(1_000);
+  const named = steps.flatMap(({ confirmed }) => confirmed.map(({ instance }) => instance));
+  expect(new Set(named).size).toBe(named.length);
+  expect(Math.max(...steps.map(({ outstanding }) => outstanding.length))).toBeLessThanOrEqual(10);
 });
 
 test('what was sent is not confirmed yet, however late somebody asks', async () => {
@@ -195,10 +219,10 @@ describe('of everything', () => {
     const { lines, over } = killAll();
     await pass(20);
     two.applied(1);
-    await pass(10);
+    await pass(50);
     one.applied(1);
     await over;
-    expect(lines).toEqual([' of 2 pod-1 pod-2', 'pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:30 of 2.']);
+    expect(lines).toEqual([' of 2 pod-1 pod-2', 'pod-2:20 of 2 pod-1', 'pod-2:20,pod-1:70 of 2.']);
   });
 
   test('one that left lately counts in whichever tenant it was, and is closed by the bound', async () => {

@@ -1,4 +1,4 @@
-import { type Clock, elapsedMs, type LogHead } from '@leasehold/core';
+import { type Clock, elapsedMs, type Instant, type LogHead } from '@leasehold/core';
 import type { ConfirmationProgress, SessionClaims } from '../../ports/use-cases.ts';
 import { type Roster, sidecarKey } from './roster.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -14,10 +14,9 @@ export interface Confirmations {
 /** By tenant: where its log stood when what is followed was committed, or later. */
 export type Heads = ReadonlyMap<string, LogHead>;
 
-interface Awaited {
-  readonly instance: string;
-  afterMs: number | undefined;
-}
+/** While thousands confirm, a step each of them would be more work for the broker than their revocation. */
+const stepEveryMs = 50;
+const namesInStep = 10;
 
 export function createConfirmations({
   roster,
@@ -44,6 +43,13 @@ export function createConfirmations({
     return [...connected, ...departed].map(({ caller }) => caller);
   };
 
+  /** For how long somebody may be in step here whom this broker can't name: of its forebears, or forgotten. */
+  const unknownFor = (tenantIds: Iterable<string>, now: Instant): number => {
+    let longest = mayHaveForebears ? maxStalenessMs - elapsedMs(startedAt, now) : 0;
+    for (const id of tenantIds) longest = Math.max(longest, roster.forgottenForMs(id));
+    return longest;
+  };
+
   const listenIn = (tenantId: string, listen: (subscriber: Subscriber) => void): void => {
     followers.set(tenantId, (followers.get(tenantId) ?? new Set()).add(listen));
   };
@@ -58,27 +64,28 @@ export function createConfirmations({
     const begin = clock.now();
     // Counted here, not by the difference to the database's clock: a skewed clock must not let us call a sidecar closed too early.
     const beforeMs = Math.min(Math.max(0, begin.wallMs - committedAt), maxStalenessMs);
-    const awaited = new Map<string, Awaited>();
+    const outstanding = new Map<string, string>();
+    const confirmed: ConfirmationProgress['confirmed'][number][] = [];
     const bell = createBell();
+    let told = 0;
     const confirm = (callers: Iterable<SessionClaims>) => {
       const afterMs = beforeMs + elapsedMs(begin, clock.now());
-      for (const caller of callers) {
-        const sidecar = awaited.get(sidecarKey(caller));
-        if (sidecar !== undefined) sidecar.afterMs ??= afterMs;
-      }
+      for (const caller of callers) if (outstanding.delete(sidecarKey(caller))) confirmed.push({ instance: caller.instanceName, afterMs });
     };
     const listen = (subscriber: Subscriber) => {
       const head = heads.get(subscriber.caller.tenantId);
       if (head === undefined || !hasApplied(subscriber, head.seq)) return;
       confirm([subscriber.caller]);
-      bell.ring();
+      if (outstanding.size === 0) bell.ring();
+      else if (confirmed.length > told) bell.ringWithin(stepEveryMs);
     };
     for (const [tenantId, { seq }] of heads) {
-      for (const caller of awaitedOf(tenantId)) awaited.set(sidecarKey(caller), { instance: caller.instanceName, afterMs: undefined });
+      for (const caller of awaitedOf(tenantId)) outstanding.set(sidecarKey(caller), caller.instanceName);
       confirm(appliedBy(tenantId, seq));
       listenIn(tenantId, listen);
     }
-    const unknownForMs = mayHaveForebears ? maxStalenessMs - elapsedMs(startedAt, begin) : 0;
+    const total = outstanding.size + confirmed.length;
+    const unknownForMs = unknownFor(heads.keys(), begin);
     let isEverybodyKnown = unknownForMs <= 0;
     const waiting = setTimeout(() => {
       isEverybodyKnown = true;
@@ -90,16 +97,30 @@ export function createConfirmations({
       bell.ring();
     }, maxStalenessMs);
     ended.addEventListener('abort', bell.ring);
+    const step = (): ConfirmationProgress => {
+      const done = isPastBound || (isEverybodyKnown && outstanding.size === 0);
+      const names = [...outstanding.values()];
+      return {
+        total,
+        confirmedCount: confirmed.length,
+        confirmed: done ? [...confirmed] : confirmed.slice(told),
+        outstanding: done ? names : names.slice(0, namesInStep),
+        elapsedMs: beforeMs + elapsedMs(begin, clock.now()),
+        done,
+      };
+    };
     try {
-      let confirmedBefore = -1;
+      let isFirst = true;
       while (!ended.aborted) {
-        const progress = progressOf([...awaited.values()], beforeMs + elapsedMs(begin, clock.now()), isPastBound, isEverybodyKnown);
-        if (progress.done) return yield progress;
-        if (progress.confirmed.length > confirmedBefore) yield progress;
-        confirmedBefore = progress.confirmed.length;
+        const progress = step();
+        const hasNews = isFirst || progress.done || confirmed.length > told;
+        [isFirst, told] = [false, confirmed.length];
+        if (hasNews) yield progress;
+        if (progress.done) return;
         await bell.heard();
       }
     } finally {
+      bell.hush();
       clearTimeout(deadline);
       clearTimeout(waiting);
       ended.removeEventListener('abort', bell.ring);
@@ -120,26 +141,28 @@ function hasApplied({ sentSeq, appliedSeq }: Subscriber, seq: number): boolean {
   return sentSeq !== undefined && appliedSeq >= seq;
 }
 
-function progressOf(awaited: readonly Awaited[], elapsed: number, isPastBound: boolean, isEverybodyKnown: boolean): ConfirmationProgress {
-  const confirmed = awaited.flatMap(({ instance, afterMs }) => (afterMs === undefined ? [] : [{ instance, afterMs }]));
-  const outstanding = awaited.flatMap(({ instance, afterMs }) => (afterMs === undefined ? [instance] : []));
-  confirmed.sort((one, other) => one.afterMs - other.afterMs);
-  return {
-    total: awaited.length,
-    confirmed,
-    outstanding,
-    elapsedMs: elapsed,
-    done: isPastBound || (isEverybodyKnown && outstanding.length === 0),
-  };
+interface Bell {
+  ring(): void;
+  ringWithin(ms: number): void;
+  hush(): void;
+  heard(): Promise<void>;
 }
 
 /** Rings that come while nobody listens are folded into one. */
-function createBell(): { readonly ring: () => void; heard(): Promise<void> } {
+function createBell(): Bell {
   let next = Promise.withResolvers<void>();
+  let soon: NodeJS.Timeout | undefined;
+  const ring = () => next.resolve();
   return {
-    ring: () => next.resolve(),
+    ring,
+    ringWithin(ms) {
+      soon ??= setTimeout(ring, ms);
+    },
+    hush: () => clearTimeout(soon),
     async heard() {
       await next.promise;
+      clearTimeout(soon);
+      soon = undefined;
       next = Promise.withResolvers<void>();
     },
   };

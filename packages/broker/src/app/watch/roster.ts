@@ -13,6 +13,8 @@ export interface Roster {
   countOfAgent(agentId: string): number;
   /** By sidecar: where those stand that left less than max_staleness ago. */
   departedOf(tenantId: string): ReadonlyMap<string, Departed>;
+  /** For how long from now sidecars of this tenant may not have closed themselves that had to be forgotten, ms. */
+  forgottenForMs(tenantId: string): number;
   /** Those with somebody connected, or lately departed. */
   tenantsSeen(): ReadonlySet<string>;
   join(subscriber: Subscriber): void;
@@ -32,20 +34,46 @@ export function sidecarKey({ agentId, instanceId }: Pick<SessionClaims, 'agentId
   return `${agentId}/${instanceId}`;
 }
 
-const maxDeparted = 20_000;
-
-export function createRoster({ clock, maxStalenessMs }: { readonly clock: Clock; readonly maxStalenessMs: number }): Roster {
+export function createRoster({
+  clock,
+  maxStalenessMs,
+  maxDeparted = 20_000,
+}: {
+  readonly clock: Clock;
+  readonly maxStalenessMs: number;
+  readonly maxDeparted?: number;
+}): Roster {
   const connected = new Set<Subscriber>();
   const byTenant = new Map<string, Set<Subscriber>>();
   const byAgent = new Map<string, Set<Subscriber>>();
+  /** In the order in which they left. */
   const departed = new Map<string, Departed>();
+  const departedByTenant = new Map<string, Map<string, Departed>>();
+  /** By tenant: when one of them was forgotten before its time. */
+  const forgotten = new Map<string, Instant>();
 
   const prune = () => {
     const now = clock.now();
-    // Insertion order is time order.
-    for (const [key, { at }] of departed) {
-      if (departed.size <= maxDeparted && elapsedMs(at, now) < maxStalenessMs) return;
-      departed.delete(key);
+    for (const [key, gone] of departed) {
+      if (elapsedMs(gone.at, now) < maxStalenessMs) break;
+      forget(key, gone);
+    }
+    for (const [tenantId, at] of forgotten) if (elapsedMs(at, now) >= maxStalenessMs) forgotten.delete(tenantId);
+  };
+  const forget = (key: string, { caller: { tenantId } }: Departed) => {
+    departed.delete(key);
+    const own = departedByTenant.get(tenantId);
+    own?.delete(key);
+    if (own?.size === 0) departedByTenant.delete(tenantId);
+  };
+  /** The tenant with the most gives way: a flood of comings and goings must not make others' sidecars forgotten. */
+  const makeRoom = () => {
+    let [tenantId, most] = ['', new Map<string, Departed>()];
+    for (const [id, own] of departedByTenant) if (own.size > most.size) [tenantId, most] = [id, own];
+    for (const [key, gone] of most) {
+      forget(key, gone);
+      forgotten.set(tenantId, clock.now());
+      return;
     }
   };
 
@@ -61,11 +89,15 @@ export function createRoster({ clock, maxStalenessMs }: { readonly clock: Clock;
     countOfAgent: (agentId) => byAgent.get(agentId)?.size ?? 0,
     departedOf(tenantId) {
       prune();
-      return new Map([...departed].filter(([, { caller }]) => caller.tenantId === tenantId));
+      return departedByTenant.get(tenantId) ?? new Map();
+    },
+    forgottenForMs(tenantId) {
+      const at = forgotten.get(tenantId);
+      return at === undefined ? 0 : Math.max(0, maxStalenessMs - elapsedMs(at, clock.now()));
     },
     tenantsSeen() {
       prune();
-      return new Set([...byTenant.keys(), ...[...departed.values()].map(({ caller }) => caller.tenantId)]);
+      return new Set([...byTenant.keys(), ...departedByTenant.keys(), ...forgotten.keys()]);
     },
     join(subscriber) {
       connected.add(subscriber);
@@ -78,10 +110,14 @@ export function createRoster({ clock, maxStalenessMs }: { readonly clock: Clock;
       removeFrom(byTenant, caller.tenantId, subscriber);
       removeFrom(byAgent, caller.agentId, subscriber);
       if (subscriber.sentSeq === undefined) return;
-      const key = sidecarKey(caller);
-      departed.delete(key);
-      departed.set(key, { caller, appliedSeq, at: clock.now() });
       prune();
+      const key = sidecarKey(caller);
+      const before = departed.get(key);
+      if (before !== undefined) forget(key, before);
+      if (departed.size >= maxDeparted) makeRoom();
+      const gone = { caller, appliedSeq, at: clock.now() };
+      departed.set(key, gone);
+      departedByTenant.set(caller.tenantId, (departedByTenant.get(caller.tenantId) ?? new Map()).set(key, gone));
     },
     prune,
   };

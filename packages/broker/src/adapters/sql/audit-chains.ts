@@ -3,7 +3,7 @@ import { AppError } from '@leasehold/core';
 import { chainHash } from '../../domain/audit-chain.ts';
 import type { AuditAction, NewAuditEvent } from '../../domain/audit-event.ts';
 import { type Query, statement } from './query.ts';
-import { bytesOrNone, integer } from './rows.ts';
+import { bytesOrNone, integer, optionalInteger, strayWindow } from './rows.ts';
 
 export type AuditMac = (tenantId: string, seq: number, hash: Uint8Array) => Uint8Array;
 
@@ -55,24 +55,22 @@ export function createAuditChains(mac: AuditMac): AuditChains {
     return { seq, hash, isSigned: isNew || equalBytes(found, mac(tenantId, seq, hash)) };
   }
 
-  /** What was changed from outside may have rows anywhere behind its end: they are passed over, and must not keep the next from being written. */
-  function* lastBeforeGap(tenantId: string, seq: number): Query<number> {
+  /** What was changed from outside may have rows behind its end: they must not keep the next from being written. */
+  function* lastStray(tenantId: string, seq: number): Query<number> {
     const [row] = yield statement(
-      `SELECT min(last) AS last FROM (SELECT ? AS last UNION ALL SELECT seq FROM audit WHERE tenant_id = ? AND seq > ?)
-       WHERE NOT EXISTS (SELECT 1 FROM audit WHERE tenant_id = ? AND seq = last + 1)`,
-      seq,
+      'SELECT max(seq) AS last FROM audit WHERE tenant_id = ? AND seq > ? AND seq < ?',
       tenantId,
       seq,
-      tenantId,
+      seq + strayWindow,
     );
-    return integer(row ?? {}, 'last');
+    return optionalInteger(row ?? {}, 'last') ?? seq;
   }
 
   return {
     *append(tenantId, event, at, isFirst) {
       const end = ends.get(tenantId) ?? (yield* readEnd(tenantId, isFirst));
       if (!end.isSigned && lending.has(event.action)) throw untrustworthy();
-      const seq = (end.isSigned ? end.seq : yield* lastBeforeGap(tenantId, end.seq)) + 1;
+      const seq = (end.isSigned ? end.seq : yield* lastStray(tenantId, end.seq)) + 1;
       const hash = chainHash(sha256, end.hash, { tenantId, seq, at, event });
       yield statement(
         'INSERT INTO audit (tenant_id, seq, at, event, hash) VALUES (?, ?, ?, ?, ?)',

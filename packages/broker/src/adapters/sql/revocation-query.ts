@@ -2,7 +2,7 @@ import { AppError } from '@leasehold/core';
 import type { NewRevocation } from '../../ports/store.ts';
 import { nextRevision } from './change-query.ts';
 import { type Query, statement } from './query.ts';
-import { integer } from './rows.ts';
+import { integer, strayWindow } from './rows.ts';
 
 const cuts = {
   tenant: 'UPDATE tenants SET cut_seq = ?, rev = ? WHERE id = ? AND id = ?',
@@ -11,11 +11,10 @@ const cuts = {
   grant: 'UPDATE grants SET cut_seq = ?, rev = ? WHERE id = ? AND tenant_id = ?',
 } as const;
 
-/** The next one is free, unless somebody else wrote into the log: a row of theirs is passed over, and must not keep ours from being written. */
-const takeSeq = `UPDATE tenants SET log_seq = (
-    SELECT min(next) FROM (SELECT tenants.log_seq + 1 AS next UNION ALL SELECT seq + 1 FROM revocations WHERE tenant_id = tenants.id AND seq > tenants.log_seq)
-    WHERE NOT EXISTS (SELECT 1 FROM revocations WHERE tenant_id = tenants.id AND seq = next)
-  ) WHERE id = ? RETURNING log_seq`;
+/** Behind what somebody else wrote into the log, too: a row of theirs must not keep ours from being written. Beyond the window is no number of a log. */
+const takeSeq = `UPDATE tenants SET log_seq = 1 + max(log_seq, coalesce(
+    (SELECT max(seq) FROM revocations WHERE tenant_id = tenants.id AND seq > tenants.log_seq AND seq < tenants.log_seq + ${strayWindow}), 0))
+  WHERE id = ? RETURNING log_seq`;
 
 /**
  * Takes the next seq by updating the counter in the tenant's row, so that commit order is seq order and no seq is lost with a rollback,

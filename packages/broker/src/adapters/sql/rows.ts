@@ -3,6 +3,9 @@ import { AppError } from '@leasehold/core';
 /** A row as a driver gives it. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** Rows that somebody else put further than this behind the end of a log or a trail are in nobody's way. */
+export const strayWindow: number = 2 ** 32;
+
 /** Typed reading of columns; what has another type than the schema says is AppError `store_unavailable`, never a guess. */
 export function text(row: Row, column: string): string {
   const value = row[column];

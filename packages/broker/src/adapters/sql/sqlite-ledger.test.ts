@@ -186,7 +186,7 @@ describe('a row of one tenant that somebody else damaged', () => {
     expect(['t1', 't2', 't3'].map(statusOf)).toEqual(['suspended', 'suspended', 'suspended']);
   });
 
-  test('rows behind the end of its trail, with gaps between them: whatever is recorded in one transaction goes around them', async () => {
+  test('rows behind the end of its trail, with gaps between them: whatever is recorded in one transaction goes behind them', async () => {
     database.run(
       rowsOf(
         "INSERT INTO audit SELECT tenant_id, seq + gap, at, event, hash FROM audit, (SELECT 2 AS gap UNION SELECT 4) WHERE tenant_id = 't2'",
@@ -199,7 +199,7 @@ describe('a row of one tenant that somebody else damaged', () => {
       kill(),
     ]);
     expect([left, statusOf('t2')]).toEqual([[], 'suspended']);
-    expect(database.run(rowsOf("SELECT count(*) AS n, max(seq) AS last FROM audit WHERE tenant_id = 't2'"))).toEqual([{ n: 10, last: 10 }]);
+    expect(database.run(rowsOf("SELECT count(*) AS n, max(seq) AS last FROM audit WHERE tenant_id = 't2'"))).toEqual([{ n: 10, last: 12 }]);
   });
 
   test.each([

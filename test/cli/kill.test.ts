@@ -1,3 +1,4 @@
+import { AppError } from '@leasehold/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ConfirmationProgress } from '../../packages/broker/src/ports/use-cases.ts';
 import { type OperatorRig, startOperatorRig } from './operator-rig.ts';
@@ -106,10 +107,29 @@ describe('--wait', () => {
     expect((await operator.leasehold(`lease revoke ${leaseId} --wait --yes`)).stdout).toContain('1 of 2 sidecars confirmed');
   });
 
-  test('what revokes nothing has nothing to wait for', async () => {
+  test('what was revoked before is followed, too: who asks again is told who has confirmed', async () => {
     operator.over = { confirmations: following };
     await operator.leasehold('credential suspend api');
     const { code, stdout } = await operator.leasehold('credential suspend api --wait');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('1 of 2 sidecars confirmed')]);
+  });
+
+  test('what revokes nothing has nothing to wait for', async () => {
+    operator.over = { confirmations: following };
+    const { code, stdout } = await operator.leasehold('grant add --agent dev --credential api --ttl 10m --wait');
     expect([code, stdout]).toEqual([0, expect.not.stringContaining('sidecars')]);
+  });
+
+  test('who was left is named before anything is waited for, and again as the error at the end', async () => {
+    const why = new AppError('store_unavailable', 'The row is damaged.');
+    const left = [{ tenant: 'damaged', why }];
+    operator.over = {
+      killAll: async () => ({ killed: [], left }),
+    };
+    const text = await operator.leasehold('kill all --yes');
+    expect([text.code, text.stdout]).toEqual([1, expect.stringContaining('NOT cut off: damaged')]);
+    expect(text.stderr).toContain('NOT cut off: damaged (The row is damaged.)');
+    const json = await operator.leasehold('kill all --yes --json');
+    expect(JSON.parse(json.stdout)).toEqual({ name: 'damaged', left: 'The row is damaged.' });
   });
 });

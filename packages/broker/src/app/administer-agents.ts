@@ -5,7 +5,7 @@ import { statusChange } from '../domain/status-change.ts';
 import type { AdminUseCases } from '../ports/use-cases.ts';
 import { mustBeName, tenantIdOf } from './administer-tenants.ts';
 import type { AdministrationDeps } from './administration.ts';
-import { actorOf, change, notFound, refOf } from './reach.ts';
+import { actorOf, change, notFound, refOf, unchanged } from './reach.ts';
 
 export function administerAgents(
   deps: AdministrationDeps,
@@ -74,7 +74,7 @@ export function administerAgents(
       const { result: row, revocation } = await change(deps, by, tenantName, { agent: refOf(name) }, ({ agent }) => {
         if (agent === undefined || agent.status === 'deleted') throw notFound('agent', name);
         const changed = statusChange('agent', agent, status, actorOf(by));
-        if (changed === undefined) return { changes: [], revocations: [], audit: [], result: agent };
+        if (changed === undefined) return unchanged(agent, { wasRevoked: status !== 'active' });
         const next: Agent = { ...agent, status };
         return { ...changed, changes: [{ put: 'agent', row: next }], result: next };
       });

@@ -5,7 +5,7 @@ import type { AdminUseCases } from '../ports/use-cases.ts';
 import { tenantIdOf } from './administer-tenants.ts';
 import type { AdministrationDeps } from './administration.ts';
 import { checkCredentialDraft, mustNotShow } from './check-credential-draft.ts';
-import { actorOf, change, notFound, refOf } from './reach.ts';
+import { actorOf, change, notFound, refOf, unchanged } from './reach.ts';
 
 /** Rotations of one credential at once are rare; a third loser is told to look what happened. */
 const maxTries = 3;
@@ -113,7 +113,7 @@ export function administerCredentials(deps: AdministrationDeps): CredentialUseCa
       const { result: row, revocation } = await change(deps, by, tenantName, { credential: refOf(name) }, ({ credential }, now) => {
         if (credential === undefined || credential.status === 'deleted') throw notFound('credential', name);
         const changed = statusChange('credential', credential, status, actorOf(by));
-        if (changed === undefined) return { changes: [], revocations: [], audit: [], result: credential };
+        if (changed === undefined) return unchanged(credential, { wasRevoked: status !== 'active' });
         const next: Credential = { ...credential, status, updatedAt: now };
         const dropped = status === 'deleted' ? [{ drop: 'values' as const, credentialId: credential.id, below: undefined }] : [];
         return { ...changed, changes: [{ put: 'credential', row: next }, ...dropped], result: next };

@@ -2,7 +2,7 @@ import { leaseStatus } from '../domain/lease-liveness.ts';
 import type { AdminUseCases } from '../ports/use-cases.ts';
 import { tenantIdOf } from './administer-tenants.ts';
 import type { AdministrationDeps } from './administration.ts';
-import { actorOf, change, notFound } from './reach.ts';
+import { actorOf, change, notFound, unchanged } from './reach.ts';
 
 export function administerLeases(deps: AdministrationDeps): Pick<AdminUseCases, 'listLeases' | 'revokeLease'> {
   return {
@@ -24,8 +24,7 @@ export function administerLeases(deps: AdministrationDeps): Pick<AdminUseCases, 
             throw notFound('lease', leaseId);
           const listing = { now, lease, tenant, agent, credential, grant };
           // One that ran out by this clock is revoked, too: the sidecar counts its time by another.
-          if (!['active', 'expired'].includes(leaseStatus(lease, listing, now)))
-            return { changes: [], revocations: [], audit: [], result: listing };
+          if (!['active', 'expired'].includes(leaseStatus(lease, listing, now))) return unchanged(listing, { wasRevoked: true });
           return {
             changes: [],
             revocations: [{ scope: 'lease', ids: [lease.id], reason: 'revoked' }],

@@ -4,7 +4,7 @@ import { statusChange } from '../domain/status-change.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import type { AdminUseCases } from '../ports/use-cases.ts';
 import type { AdministrationDeps } from './administration.ts';
-import { actorOf, change, mustReachAll, reached, refOf } from './reach.ts';
+import { actorOf, change, mustReachAll, reached, refOf, unchanged } from './reach.ts';
 
 export function mustBeName(name: string): void {
   if (!isName(name))
@@ -51,7 +51,7 @@ export function administerTenants(
       mustReachAll(by);
       const { result: row, revocation } = await change(deps, by, name, {}, ({ tenant }) => {
         const changed = statusChange('tenant', tenant, status, actorOf(by));
-        if (changed === undefined) return { changes: [], revocations: [], audit: [], result: tenant };
+        if (changed === undefined) return unchanged(tenant, { wasRevoked: status !== 'active' });
         const next: Tenant = { ...tenant, status };
         return { ...changed, changes: [{ put: 'tenant', row: next }], result: next };
       });
@@ -61,7 +61,7 @@ export function administerTenants(
     setTenant: async (by, name, { agentsDiscoverNames }) => {
       const { result } = await change(deps, by, name, {}, ({ tenant }) => {
         const next: Tenant = { ...tenant, agentsDiscoverNames };
-        if (tenant.agentsDiscoverNames === agentsDiscoverNames) return { changes: [], revocations: [], audit: [], result: tenant };
+        if (tenant.agentsDiscoverNames === agentsDiscoverNames) return unchanged(tenant);
         const detail = { name: tenant.name, agents_discover_names: agentsDiscoverNames ? 'on' : 'off' };
         return {
           changes: [{ put: 'tenant', row: next }],

@@ -139,9 +139,10 @@ describe('changes that take something away', () => {
     expect(rig.wakeUps()).toBe(wakeUps + 1);
   });
 
-  test('done twice, it is a revocation once', async () => {
-    await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'suspended');
-    expect((await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'suspended')).revocation).toBeUndefined();
+  test('done twice, it is a revocation once, and is followed twice', async () => {
+    const { revocation } = await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'suspended');
+    const again = await rig.admin.setCredentialStatus(rig.root, 'one', 'api', 'suspended');
+    expect(again.revocation).toMatchObject({ head: revocation?.head });
   });
 
   test('resuming and widening revoke nothing', async () => {

@@ -43,6 +43,16 @@ export interface Administering {
   readonly signal: RevocationSignal;
 }
 
+export interface Unchanged<T> extends Decision<T> {
+  /** Before, so that whoever asks again, because the first answer was lost, can follow who has confirmed it. */
+  readonly wasRevoked: boolean;
+}
+
+/** There is nothing to do. */
+export function unchanged<T>(result: T, { wasRevoked = false }: { readonly wasRevoked?: boolean } = {}): Unchanged<T> {
+  return { changes: [], revocations: [], audit: [], result, wasRevoked };
+}
+
 /**
  * One change within a tenant: the reach is checked inside the transaction, and watchers are woken up after the commit, never before.
  */
@@ -51,7 +61,7 @@ export async function change<T>(
   by: Operator,
   tenantName: string,
   selection: Omit<Selection, 'tenant' | 'lock'>,
-  decide: (facts: Facts & { readonly tenant: Tenant }, now: number) => Decision<T>,
+  decide: (facts: Facts & { readonly tenant: Tenant }, now: number) => Decision<T> | Unchanged<T>,
 ): Promise<Committed<T> & { readonly revocation: RevocationReceipt | undefined }> {
   let revokes = false;
   const asker = by.tenantId === undefined ? {} : { asker: by.id };
@@ -59,7 +69,7 @@ export async function change<T>(
     const tenant = reached(by, facts.tenant, tenantName);
     mustStillBe(by, facts);
     const decision = decide({ ...facts, tenant }, now);
-    revokes = decision.revocations.length > 0;
+    revokes = decision.revocations.length > 0 || ('wasRevoked' in decision && decision.wasRevoked);
     return decision;
   });
   signal.notify();

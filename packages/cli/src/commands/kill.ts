@@ -58,6 +58,10 @@ async function killAll(flags: CommonFlags): Promise<void> {
       out.line(
         `${left.length === 0 ? 'everything' : 'the rest'} is cut off: ${killed.length} tenant${killed.length === 1 ? '' : 's'}. Give one back with: leasehold tenant resume NAME`,
       );
+    for (const { tenant, why } of left) {
+      if (out.isJson) out.json({ name: tenant, left: why });
+      else out.line(`NOT cut off: ${tenant}`);
+    }
     if (flags.wait === true && committedAt !== undefined) await reportConfirmations(out, client.confirmationsOfAll(committedAt));
     if (left.length > 0) throw notEverything(left);
   });

@@ -213,7 +213,7 @@ describe('what goes out', () => {
     const { leaseId } = await rig.lending.issueLease(caller, { credentialId: items[0]?.id ?? '', ttlMs: 60_000 });
     await send('POST', '/v1/tenants/one/credentials/api/suspend', undefined, tokens.one);
     const answer = await send('DELETE', `/v1/tenants/one/leases/${leaseId}`, undefined, tokens.one);
-    expect(await answer.json()).toMatchObject({ item: { id: leaseId, status: 'revoked' }, revocation: null });
+    expect(await answer.json()).toMatchObject({ item: { id: leaseId, status: 'revoked' }, revocation: { seq: 1 } });
   });
 
   test('an unknown route is a typed 404', async () => {

@@ -89,8 +89,8 @@ test('a transaction takes nothing more on once it took its time, whatever its pa
   expect(transactions.filter((one) => one === 'COMMIT')).toHaveLength(3);
 });
 
-const lend = (of: string, weight = 1) =>
-  ledger.commit({ tenant: undefined, lock: 'share', turn: { of, weight } }, () => ({ ...nothing, result: of }));
+const lend = (of: string, weight = 1, tenant = 'any') =>
+  ledger.commit({ tenant: { id: tenant }, lock: 'share', turn: { of, weight } }, () => ({ ...nothing, result: of }));
 
 test('THREATS 34: what one agent has waiting is bounded: more is refused as overloaded, and the others are served', async () => {
   const flood = Array.from({ length: 151 }, () => lend('flood'));
@@ -230,6 +230,30 @@ test('agents take turns, so that the one that asks for little waits behind no ot
   expect(done).toEqual(['flood', 'modest']);
   jobMs = 0;
   await Promise.all(flood);
+});
+
+test('THREATS 34: the agents of one tenant can fill the queue, and still there is room for another tenant’s, and a turn each round', async () => {
+  const done: string[] = [];
+  const flood = Array.from({ length: 8 }, (_, agent) => lend(`uses of ${agent}`, 150).then(() => done.push('flood')));
+  await expect(lend('one more', 1)).rejects.toMatchObject({ code: 'overloaded' });
+  const others = Array.from({ length: 40 }, () => lend('modest', 1, 'other').then(() => done.push('modest')));
+  await Promise.all([...flood, ...others]);
+  // While one of the flood saves up for its 150 rows, the other has its leases.
+  expect(done.indexOf('flood')).toBeGreaterThanOrEqual(8);
+});
+
+test('a heavy job comes to its turn, however many light ones are asked for meanwhile', async () => {
+  const done: string[] = [];
+  let isOver = false;
+  const heavy = lend('uses of a', 150).then(() => {
+    done.push('heavy');
+    isOver = true;
+  });
+  const busy = async () => {
+    while (!isOver) await lend('b').then(() => done.push('light'));
+  };
+  await Promise.all([heavy, busy(), busy()]);
+  expect(done.indexOf('heavy')).toBeLessThan(150);
 });
 
 test('a COMMIT that fails answers nobody, keeps nothing, and does not stop the next', async () => {

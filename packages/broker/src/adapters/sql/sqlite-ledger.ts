@@ -121,8 +121,10 @@ export function createSqliteLedger({
 }
 
 /** Operators change parents; agents borrow. */
-function placeOf({ lock, turn }: Selection): CommitPlace {
-  return lock === 'update' ? 'first' : { caller: turn?.of ?? '', weight: turn?.weight ?? 1 };
+function placeOf({ tenant, lock, turn }: Selection): CommitPlace {
+  if (lock === 'update') return 'first';
+  const name = tenant === undefined ? '' : 'id' in tenant ? tenant.id : tenant.name;
+  return { tenant: name, caller: turn?.of ?? '', weight: turn?.weight ?? 1 };
 }
 
 type Outcome = { readonly kind: 'done'; readonly answer: () => void } | { readonly kind: 'refused'; readonly why: unknown };

@@ -26,18 +26,24 @@ class FakeSocket extends EventEmitter {
 }
 
 let connections: Connections;
+let maxSafePerOwner: number;
 let admitted: FakeSocket[];
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
   admitted = [];
+  connect(4);
+});
+function connect(most: number): void {
+  maxSafePerOwner = most;
   connections = createConnections({
     max: 4,
+    maxSafePerOwner,
     giveWayAfterMs: 10_000,
     proveWithinMs: 30_000,
     now: Date.now,
     onAdmitted: (socket) => admitted.push(socket as unknown as FakeSocket),
   });
-});
+}
 afterEach(() => {
   vi.useRealTimers();
 });
@@ -79,8 +85,8 @@ it('nobody gives way to one who has as much', () => {
 it('one that is kept gives way to nobody, as long as any stream needs it', () => {
   const [first, second] = [new AbortController(), new AbortController()];
   const kept = [1, 2, 3, 4].map(() => dial('10.0.0.1'));
-  for (const { peer } of kept) connections.keep(peer, first.signal);
-  connections.keep(kept[0]?.peer ?? '', second.signal);
+  for (const { peer } of kept) connections.keep(peer, 'one', first.signal);
+  connections.keep(kept[0]?.peer ?? '', 'one', second.signal);
   expect(dial('10.0.0.2').isOpen).toBe(false);
   first.abort();
   dial('10.0.0.2');
@@ -101,7 +107,7 @@ it('one that closed makes room, and is not counted any more', async () => {
 it('one that closed while it was kept is forgotten', async () => {
   const over = new AbortController();
   const gone = dial('10.0.0.9');
-  connections.keep(gone.peer, over.signal);
+  connections.keep(gone.peer, 'one', over.signal);
   gone.destroy();
   await closed();
   over.abort();
@@ -154,9 +160,9 @@ it('one that proves nothing is closed when its time is up, and each question tha
 
 it('one that was proven gives way to nobody until that is long ago, and is never closed for its silence', () => {
   const proven = [1, 2, 3, 4].map((n) => begin(`10.0.0.${n}`));
-  for (const { peer } of proven) connections.proven(peer);
+  for (const { peer } of proven) connections.proven(peer, 'one');
   vi.advanceTimersByTime(20_000);
-  for (const { peer } of proven.slice(1)) connections.proven(peer);
+  for (const { peer } of proven.slice(1)) connections.proven(peer, 'one');
   vi.advanceTimersByTime(19_999);
   expect(dial('10.0.0.5').isOpen).toBe(false);
   vi.advanceTimersByTime(1);
@@ -168,11 +174,38 @@ it('one that was proven gives way to nobody until that is long ago, and is never
 it('one whose stream is over counts as unproven from then on', () => {
   const over = new AbortController();
   const sockets = [1, 2, 3, 4].map((n) => begin(`10.0.0.${n}`));
-  for (const { peer } of sockets) connections.keep(peer, over.signal);
+  for (const { peer } of sockets) connections.keep(peer, 'one', over.signal);
   vi.advanceTimersByTime(600_000);
   over.abort();
   expect(dial('10.0.0.5').isOpen).toBe(false);
   vi.advanceTimersByTime(10_000);
   expect(dial('10.0.0.6').isOpen).toBe(true);
   expect(sockets.map(({ isOpen }) => isOpen)).toEqual([false, true, true, true]);
+});
+
+it('an owner keeps no more than its part: what it has beyond that gives way like what was never proven', () => {
+  connect(2);
+  const over = new AbortController();
+  const flood = [1, 2, 3, 4].map(() => begin('10.0.0.9'));
+  for (const { peer } of flood) connections.keep(peer, 'tenant', over.signal);
+  const other = begin('10.0.0.1');
+  connections.keep(other.peer, 'another', over.signal);
+  expect([flood.map(({ isOpen }) => isOpen), other.isOpen]).toEqual([[true, true, true, false], true]);
+  expect(begin('10.0.0.2').isOpen).toBe(false);
+  vi.advanceTimersByTime(10_000);
+  expect(begin('10.0.0.2').isOpen).toBe(true);
+  expect(flood.map(({ isOpen }) => isOpen)).toEqual([true, true, false, false]);
+  expect(dial('10.0.0.3').isOpen).toBe(false);
+});
+
+it('what an owner lets go makes room in its part', () => {
+  connect(1);
+  const [first, second] = [new AbortController(), new AbortController()];
+  const sockets = [1, 2, 3, 4].map((n) => begin(`10.0.0.${n}`));
+  connections.keep(sockets[0]?.peer ?? '', 'tenant', first.signal);
+  first.abort();
+  connections.keep(sockets[1]?.peer ?? '', 'tenant', second.signal);
+  vi.advanceTimersByTime(20_000);
+  for (let n = 5; n <= 7; n++) dial(`10.0.0.${n}`);
+  expect(sockets.map(({ isOpen }) => isOpen)).toEqual([false, true, false, false]);
 });

@@ -3,7 +3,8 @@ import { networkOf } from './network-of.ts';
 
 /**
  * The connections that are open. Whoever only dials proves nothing, so when there is no room, those give way that one network has the most of, and
- * among equals those that had their time: a flood costs its own, and a sidecar that follows the log keeps its connection.
+ * among equals those that had their time: a flood costs its own, and a sidecar that follows the log keeps its connection. So does whoever proved who
+ * it is, up to its owner's part of the room: what it has beyond that counts as if nothing was proven.
  */
 export interface Connections {
   /** Takes the connection, or destroys it when nobody has to give way to it. */
@@ -12,10 +13,10 @@ export interface Connections {
   begun(peer: string): void;
   /** It asked something whole that may be a proof: its time runs anew, so that nobody is cut off from the answer. */
   asked(peer: string): void;
-  /** Something on it was proven: for a while it gives way to none. */
-  proven(peer: string): void;
+  /** Something on it was proven, by somebody of this owner: for a while it gives way to none. */
+  proven(peer: string, owner: string): void;
   /** Until `over` aborts, the connection of this peer (address:port) gives way to none. */
-  keep(peer: string, over: AbortSignal): void;
+  keep(peer: string, owner: string, over: AbortSignal): void;
   /** Closes the connection of a peer at once. */
   cut(peer: string): void;
   cutAll(): void;
@@ -23,6 +24,8 @@ export interface Connections {
 
 export interface ConnectionsOptions {
   readonly max: number;
+  /** How many of one owner give way to none. */
+  readonly maxSafePerOwner: number;
   /** An unproven connection that had this long gives way to a newcomer, ms. */
   readonly giveWayAfterMs: number;
   /** One on which nothing was ever proven is closed after this; one that was proven counts as unproven again, ms. */
@@ -38,15 +41,26 @@ interface Connection {
   /** Streams for which it is kept. */
   keeps: number;
   wasProven: boolean;
+  /** In whose part of the room it is. */
+  owner: string | undefined;
   /** Of its handshake, or of its last proof or stream. */
   unprovenSince: number;
   timer: NodeJS.Timeout | undefined;
 }
 
-export function createConnections({ max, giveWayAfterMs, proveWithinMs, now, onAdmitted }: ConnectionsOptions): Connections {
+export function createConnections({
+  max,
+  maxSafePerOwner,
+  giveWayAfterMs,
+  proveWithinMs,
+  now,
+  onAdmitted,
+}: ConnectionsOptions): Connections {
   const byPeer = new Map<string, Connection>();
   /** By network, in the order in which they came, or came to be unproven again. */
   const unproven = new Map<string, Set<Connection>>();
+  /** By owner: those that give way to none. */
+  const safe = new Map<string, number>();
   /** Those of them whose time runs, the oldest first. */
   const aging = new Set<Connection>();
 
@@ -67,6 +81,26 @@ export function createConnections({ max, giveWayAfterMs, proveWithinMs, now, onA
     if (same?.size === 0) unproven.delete(connection.network);
   }
 
+  /** False when its owner has its part already. */
+  function makeSafe(connection: Connection, owner: string): boolean {
+    if (connection.owner !== undefined) return true;
+    const count = safe.get(owner) ?? 0;
+    if (count >= maxSafePerOwner) return false;
+    safe.set(owner, count + 1);
+    connection.owner = owner;
+    unsetUnproven(connection);
+    return true;
+  }
+
+  function unsafe(connection: Connection): void {
+    const { owner } = connection;
+    if (owner === undefined) return;
+    connection.owner = undefined;
+    const count = (safe.get(owner) ?? 1) - 1;
+    if (count === 0) safe.delete(owner);
+    else safe.set(owner, count);
+  }
+
   /** The latest of the network with the most, when that has more than `network` would have with one more; else the oldest that had its time. */
   function givingWayTo(network: string): Connection | undefined {
     let most = new Set<Connection>();
@@ -82,6 +116,7 @@ export function createConnections({ max, giveWayAfterMs, proveWithinMs, now, onA
     clearTimeout(connection.timer);
     if (isKnown(connection)) byPeer.delete(connection.peer);
     unsetUnproven(connection);
+    unsafe(connection);
   }
 
   function isKnown(connection: Connection): boolean {
@@ -95,6 +130,7 @@ export function createConnections({ max, giveWayAfterMs, proveWithinMs, now, onA
 
   /** What was proven on it is over. */
   function rest(connection: Connection): void {
+    unsafe(connection);
     setUnproven(connection);
     age(connection);
   }
@@ -112,6 +148,7 @@ export function createConnections({ max, giveWayAfterMs, proveWithinMs, now, onA
         network: networkOf(`${socket.remoteAddress}`),
         keeps: 0,
         wasProven: false,
+        owner: undefined,
         unprovenSince: 0,
         timer: undefined,
       };
@@ -140,19 +177,18 @@ export function createConnections({ max, giveWayAfterMs, proveWithinMs, now, onA
       const connection = byPeer.get(peer);
       if (connection !== undefined && !connection.wasProven) runTime(connection);
     },
-    proven(peer) {
+    proven(peer, owner) {
       const connection = byPeer.get(peer);
       if (connection === undefined) return;
       connection.wasProven = true;
-      unsetUnproven(connection);
-      runTime(connection);
+      if (makeSafe(connection, owner)) runTime(connection);
     },
-    keep(peer, over) {
+    keep(peer, owner, over) {
       const connection = byPeer.get(peer);
       if (connection === undefined || over.aborted) return;
-      connection.keeps += 1;
       connection.wasProven = true;
-      unsetUnproven(connection);
+      if (!makeSafe(connection, owner)) return;
+      connection.keeps += 1;
       const release = () => {
         connection.keeps -= 1;
         if (connection.keeps === 0 && isKnown(connection)) rest(connection);

@@ -17,6 +17,8 @@ export interface TlsEntrance {
 
 export interface EntranceLimits {
   readonly maxConnections: number;
+  /** As in `ConnectionsOptions`. */
+  readonly maxSafePerOwner: number;
   /** TLS handshakes under way at once; a crowd that reconnects waits for its turn. */
   readonly maxHandshakes: number;
   /** A handshake that takes longer is cut, ms. */
@@ -36,7 +38,8 @@ export interface TlsEntranceOptions extends EntranceLimits {
 const handshakePatienceMs = 250;
 
 export function createTlsEntrance(options: TlsEntranceOptions): TlsEntrance {
-  const { tls, protocol, maxConnections, maxHandshakes, handshakeTimeoutMs, giveWayAfterMs, proveWithinMs, onSecure } = options;
+  const { tls, protocol, maxConnections, maxSafePerOwner, maxHandshakes, handshakeTimeoutMs, giveWayAfterMs, proveWithinMs, onSecure } =
+    options;
   const handshakes = createHandshakeQueue({
     tls,
     protocol,
@@ -48,6 +51,7 @@ export function createTlsEntrance(options: TlsEntranceOptions): TlsEntrance {
   });
   const connections = createConnections({
     max: maxConnections,
+    maxSafePerOwner,
     giveWayAfterMs,
     proveWithinMs,
     now: () => performance.now(),

@@ -3,6 +3,7 @@ import { AppError } from '@leasehold/core';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { routePath } from 'hono/route';
+import type { Operator } from '../../domain/operator.ts';
 import type { AdminUseCases } from '../../ports/use-cases.ts';
 import { addDirectoryRoutes } from './directory-routes.ts';
 import { adminStatusOf } from './error-to-http.ts';
@@ -27,7 +28,7 @@ export function createAdminApp(
   admin: AdminUseCases,
   onRequest: (record: AdminRequestRecord) => void,
   /** Told of each request that an operator makes, with what carries it. */
-  onProven: (carrier: Env['Bindings']) => void = () => {},
+  onProven: (carrier: Env['Bindings'], operator: Operator) => void = () => {},
 ): Hono<Env> {
   const app = new Hono<Env>();
 
@@ -45,8 +46,9 @@ export function createAdminApp(
   app.use('*', async (c, next) => {
     const [, token] = /^Bearer ([\x21-\x7e]+)$/.exec(c.req.header('authorization') ?? '') ?? [];
     if (token === undefined) throw new AppError('identity_invalid', 'The admin API wants an operator token: authorization: Bearer …');
-    c.set('operator', await admin.authenticateOperator(token));
-    onProven(c.env);
+    const operator = await admin.authenticateOperator(token);
+    c.set('operator', operator);
+    onProven(c.env, operator);
     await next();
   });
   app.use(

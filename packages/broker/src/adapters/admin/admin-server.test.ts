@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { type AdminClient, createAdminClient } from '@leasehold/contract/admin';
 import { AppError } from '@leasehold/core';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -191,6 +191,28 @@ describe('server and client over TLS', () => {
     await vi.waitFor(() => expect(log).toHaveLength(1));
     expect(log).toMatchObject([{ status: 400 }]);
   });
+});
+
+test('one tenant’s operator, with requests that never end, keeps nobody else from the port', async () => {
+  const { token: another } = await rig.admin.addOperator(rig.root, 'one', 'another');
+  await rig.admin.addTenant(rig.root, 'two');
+  const { token: ofTwo } = await rig.admin.addOperator(rig.root, 'two', 'second');
+  const { port, url } = await serve({}, { host: '127.0.0.1', limits: { maxConnections: 8, maxSafePerOwner: 2, giveWayAfterMs: 0 } });
+  const flood: TLSSocket[] = [];
+  for (let n = 0; n < 8; n += 1) {
+    const tcp = connectTcp({ host: '127.0.0.1', port, localAddress: '127.0.0.2' });
+    const socket = connect({ socket: tcp, ca: tls.caPem, servername: 'localhost' });
+    socket.on('error', () => socket.destroy()).resume();
+    await once(socket, 'secureConnect');
+    socket.write(
+      `POST /v1/tenants/one/agents HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${n % 2 === 0 ? token : another}\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n`,
+    );
+    flood.push(socket);
+  }
+  const other = createAdminClient({ url, token: ofTwo, caPem: tls.caPem });
+  await vi.waitFor(async () => expect((await other.killTenant('two')).item.status).toBe('suspended'));
+  await other.close();
+  for (const socket of flood) socket.destroy();
 });
 
 describe('whoever only dials', () => {

@@ -25,6 +25,8 @@ export interface AdminServer {
 /** Operators are few, and share the process with the sidecars: a flood here must cost those nothing. */
 const defaults: EntranceLimits = {
   maxConnections: 500,
+  // A tenant's operators', or those of all tenants: enough for any work, and too few to keep others out.
+  maxSafePerOwner: 60,
   maxHandshakes: 8,
   handshakeTimeoutMs: 10_000,
   giveWayAfterMs: 10_000,
@@ -34,11 +36,11 @@ const defaults: EntranceLimits = {
 /** Serves the admin API over TLS alone, until `ended` aborts. */
 export async function startAdminServer(options: AdminServerOptions, ended: AbortSignal): Promise<AdminServer> {
   const { admin, tls, host, port, onRequest, limits } = options;
-  const app = createAdminApp(admin, onRequest, ({ incoming, outgoing }) => {
+  const app = createAdminApp(admin, onRequest, ({ incoming, outgoing }, { tenantId = 'all tenants' }) => {
     // An operator's request, and the stream of confirmations that it may be, gives way to nobody.
     const over = new AbortController();
     outgoing.once('close', () => over.abort());
-    connections.keep(peerOf(incoming.socket), over.signal);
+    connections.keep(peerOf(incoming.socket), tenantId, over.signal);
   });
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384, connectionsCheckingInterval: 5_000 },

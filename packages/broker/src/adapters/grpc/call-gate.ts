@@ -22,7 +22,7 @@ export interface CallGateOptions {
   /** A request to open a session came whole from this peer (address:port). */
   readonly onAsked: (peer: string) => void;
   /** A call of this peer carries the token of a session. */
-  readonly onProven: (peer: string) => void;
+  readonly onProven: (peer: string, caller: SessionClaims) => void;
   readonly maxOpenBytes: number;
   /** When more `Open` requests than this have not arrived whole, the oldest gives way: an honest one takes no longer than a packet or two. */
   readonly maxUnfinishedOpens: number;
@@ -74,8 +74,9 @@ export function createCallGate(options: CallGateOptions): CallGate {
     };
     const begin = (metadata: Metadata) => {
       if (path === openPath) return takeOpen();
-      callers.set(metadata, verifySession(bearerOf(metadata)));
-      onProven(call.getPeer());
+      const caller = verifySession(bearerOf(metadata));
+      callers.set(metadata, caller);
+      onProven(call.getPeer(), caller);
       if (path === watchPath) stream.bound(maxWatchMessageBytes, stream.reset);
       else expectWhole();
     };

@@ -3,7 +3,7 @@ import { addService, LeaseService, SessionService, type UnaryObserver } from '@l
 import { listening } from '@leasehold/runtime';
 import type { TlsPair } from '../../connections/handshake-queue.ts';
 import { createTlsEntrance, type EntranceLimits, type TlsEntrance } from '../../connections/tls-entrance.ts';
-import type { LendingUseCases } from '../../ports/use-cases.ts';
+import type { LendingUseCases, SessionClaims } from '../../ports/use-cases.ts';
 import type { WatchHub } from '../../ports/watch-stream.ts';
 import { createCallGate } from './call-gate.ts';
 import { createLeaseService } from './lease-service.ts';
@@ -47,6 +47,8 @@ export interface GrpcServer {
 
 const defaults: GrpcLimits = {
   maxConnections: 25_000,
+  // A tenant's. One that has the broker to itself may fill it: more than this only gives way where there is no room.
+  maxSafePerOwner: 12_500,
   maxHandshakes: 32,
   handshakeTimeoutMs: 20_000,
   giveWayAfterMs: 10_000,
@@ -66,11 +68,12 @@ const defaults: GrpcLimits = {
 export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSignal): Promise<GrpcServer> {
   const { lending, hub, tls, host, port, onCall = () => {} } = options;
   const limits = { ...defaults, ...options.limits };
+  const onProven = (peer: string, { tenantId }: SessionClaims) => connections.proven(peer, tenantId);
   const gate = createCallGate({
     verifySession: lending.verifySession,
     onCall,
     onAsked: (peer) => connections.asked(peer),
-    onProven: (peer) => connections.proven(peer),
+    onProven,
     ...limits,
   });
   const server = new Server({
@@ -90,11 +93,7 @@ export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSi
     ...limits,
     onSecure: (socket) => injector.injectConnection(socket),
   });
-  addService(
-    server,
-    SessionService,
-    createSessionService(lending, (peer) => connections.proven(peer), onCall),
-  );
+  addService(server, SessionService, createSessionService(lending, onProven, onCall));
   addService(server, LeaseService, {
     ...createLeaseService(lending, gate.callerOf, onCall),
     watch: createWatchService({ callerOf: gate.callerOf, hub, ...limits, connections }),

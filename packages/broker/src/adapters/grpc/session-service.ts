@@ -1,17 +1,17 @@
 import { type ServiceHandlers, type SessionService, type UnaryObserver, unary } from '@leasehold/contract/grpc';
-import type { LendingUseCases } from '../../ports/use-cases.ts';
+import type { LendingUseCases, SessionClaims } from '../../ports/use-cases.ts';
 import { parseOpen } from './requests.ts';
 
 export function createSessionService(
   lending: LendingUseCases,
-  onProven: (peer: string) => void,
+  onProven: (peer: string, caller: SessionClaims) => void,
   onCall: UnaryObserver,
 ): ServiceHandlers<typeof SessionService.method> {
   return {
     open: unary(async (request, call) => {
       const { agentToken, instance } = parseOpen(request);
       const { token, expiresInMs, ...opened } = await lending.openSession({ agentToken }, instance);
-      onProven(call.getPeer());
+      onProven(call.getPeer(), lending.verifySession(token));
       return { ...opened, sessionToken: token, expiresInMs: BigInt(expiresInMs) };
     }, onCall),
   };

@@ -60,7 +60,7 @@ export function createWatchService({
           if (watcher !== undefined) throw new AppError('invalid_argument', 'Send `start` once.');
           const caller = callerOf(stream);
           clearTimeout(timer);
-          connections.keep(peer, gone.signal);
+          connections.keep(peer, caller.tenantId, gone.signal);
           watcher = hub.attach(caller, parseStart(message.value), sink, gone.signal);
           return;
         }

@@ -85,6 +85,22 @@ test('a unary request has to arrive whole within its time, with a session, too',
   expect(wired.asked).toEqual([]);
 });
 
+test('what lies of unfinished requests is bounded for a tenant: one more is told to come again, and what was given up is free again', async () => {
+  await dial({ maxUnfinishedBytesInAll: 400_000 });
+  const first = call(renew, proven);
+  begin(first, 150_000);
+  await vi.waitFor(() => expect(wired.verified).toHaveLength(1));
+  const second = call(renew, proven);
+  begin(second, 100_000);
+  expect(await second.answered).toBe('overloaded');
+  first.stream.close(constants.NGHTTP2_CANCEL);
+  await second.closed;
+  const third = call(renew, proven);
+  begin(third, 150_000);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(third.stream.closed).toBe(false);
+});
+
 test('when more requests to open a session are unfinished than may be, the oldest gives way, and honest ones are served', async () => {
   await dial({ maxUnfinishedOpens: 2 });
   const first = call(open);

@@ -2,6 +2,7 @@ import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@
 import { LeaseService, methodWire, SessionService, toStatus, type UnaryObserver } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import type { LendingUseCases, SessionClaims } from '../../ports/use-cases.ts';
+import { createByteBudget } from './byte-budget.ts';
 import { requestStreamOf } from './request-stream.ts';
 import { bearerOf } from './requests.ts';
 
@@ -26,6 +27,8 @@ export interface CallGateOptions {
   readonly maxOpenBytes: number;
   /** When more `Open` requests than this have not arrived whole, the oldest gives way: an honest one takes no longer than a packet or two. */
   readonly maxUnfinishedOpens: number;
+  /** What may lie of requests that have not arrived whole, of all who have a session. */
+  readonly maxUnfinishedBytesInAll: number;
   /** What may lie of one message that a watch stream has not sent whole. */
   readonly maxWatchMessageBytes: number;
   /** Time that a unary request has to arrive whole, ms. */
@@ -45,6 +48,7 @@ export function createCallGate(options: CallGateOptions): CallGate {
   const callers = new WeakMap<Metadata, SessionClaims>();
   /** What ends them, the oldest first. */
   const unfinishedOpens = new Set<() => void>();
+  const unfinished = createByteBudget(options.maxUnfinishedBytesInAll);
 
   const interceptor: ServerInterceptor = ({ path }, call) => {
     const stream = requestStreamOf(call);
@@ -72,13 +76,30 @@ export function createCallGate(options: CallGateOptions): CallGate {
       const [oldest = nothing] = unfinishedOpens;
       if (unfinishedOpens.size > maxUnfinishedOpens) oldest();
     };
+    const takeUnary = ({ tenantId }: SessionClaims) => {
+      expectWhole();
+      let held = 0;
+      const isOver = arrived;
+      arrived = () => {
+        isOver();
+        unfinished.give(tenantId, held);
+        held = 0;
+        arrived = nothing;
+      };
+      stream.count((bytes) => {
+        if (arrived === nothing) return;
+        if (unfinished.take(tenantId, bytes)) held += bytes;
+        else
+          refuse(new AppError('overloaded', 'Too many requests are under way that have not arrived whole. Try again.', { retryAfterS: 1 }));
+      });
+    };
     const begin = (metadata: Metadata) => {
       if (path === openPath) return takeOpen();
       const caller = verifySession(bearerOf(metadata));
       callers.set(metadata, caller);
       onProven(call.getPeer(), caller);
       if (path === watchPath) stream.bound(maxWatchMessageBytes, stream.reset);
-      else expectWhole();
+      else takeUnary(caller);
     };
 
     return new ServerInterceptingCall(call, {

@@ -33,6 +33,12 @@ export interface GrpcLimits extends EntranceLimits {
   /** What may wait on one watch stream for its reader. */
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
+  /** On all of them; a tenant's have half of it at most. */
+  readonly maxQueuedBytesInAll: number;
+  /** How long a watch stream may leave what waits for it unread, ms. */
+  readonly unreadForMs: number;
+  /** What may lie of requests of sessions that have not arrived whole; a tenant's have half of it at most. */
+  readonly maxUnfinishedBytesInAll: number;
   /** How long what was ended may take to leave by itself, ms. */
   readonly lingerMs: number;
 }
@@ -61,6 +67,9 @@ const defaults: GrpcLimits = {
   arriveWithinMs: 10_000,
   maxQueuedMessages: 8_192,
   maxQueuedBytes: 2_097_152,
+  maxQueuedBytesInAll: 512 * 1_048_576,
+  unreadForMs: 10_000,
+  maxUnfinishedBytesInAll: 256 * 1_048_576,
   lingerMs: 1_000,
 };
 
@@ -68,7 +77,7 @@ const defaults: GrpcLimits = {
 export async function startGrpcServer(options: GrpcServerOptions, ended: AbortSignal): Promise<GrpcServer> {
   const { lending, hub, tls, host, port, onCall = () => {} } = options;
   const limits = { ...defaults, ...options.limits };
-  const onProven = (peer: string, { tenantId }: SessionClaims) => connections.proven(peer, tenantId);
+  const onProven = (peer: string, { tenantId }: Pick<SessionClaims, 'tenantId'>) => connections.proven(peer, tenantId);
   const gate = createCallGate({
     verifySession: lending.verifySession,
     onCall,

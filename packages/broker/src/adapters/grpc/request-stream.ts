@@ -7,6 +7,8 @@ import { AppError } from '@leasehold/core';
 export interface RequestStream {
   /** Calls `onExceeded` once, when more than `maxBytes` came since the last message was whole. */
   bound(maxBytes: number, onExceeded: () => void): void;
+  /** Tells of bytes as they come. */
+  count(onBytes: (bytes: number) => void): void;
   /** A message is whole. */
   messageCame(): void;
   /** The call is over. A peer that does not end its side within this many ms is reset: else it would keep the stream, and what came of it. */
@@ -32,6 +34,9 @@ export function requestStreamOf(call: Parameters<ServerInterceptor>[1]): Request
         onExceeded();
       };
       stream.on('data', count);
+    },
+    count(onBytes) {
+      stream.on('data', (chunk: Buffer) => onBytes(chunk.length));
     },
     messageCame() {
       unfinished = 0;

@@ -10,7 +10,7 @@ import { type Attached, caller, type Wired, wire } from './wired.suite.ts';
 let wired: Wired;
 
 beforeEach(async () => {
-  wired = await wire({ maxQueuedMessages: 100, maxQueuedBytes: 400_000 });
+  wired = await wire({ maxQueuedMessages: 100, maxQueuedBytes: 400_000, maxQueuedBytesInAll: 700_000, unreadForMs: 300 });
 });
 afterEach(() => wired.stop());
 
@@ -143,6 +143,50 @@ test('a reader that does not read has a bounded queue, and its connection is clo
   sink.end({ kind: 'reset', why: 'queue overflow' });
   await closed;
   await vi.waitFor(() => expect(ended.aborted).toBe(true));
+});
+
+test('a reader that leaves what waits for it unread is cut, however little that is; one that has read all may be silent', async () => {
+  const { stream } = watch();
+  stream.send(start());
+  const reading = await attached();
+  expect(reading.sink.send(pong)).toBe(true);
+  const session = http2.connect(`https://${wired.target}`, {
+    ca: wired.certPem,
+    servername: 'broker.test',
+    settings: { initialWindowSize: 0 },
+  });
+  session.on('error', () => {});
+  const closed = once(session, 'close');
+  const { path, requestSerialize } = methodWire(LeaseService.method.watch);
+  await once(session, 'remoteSettings');
+  const deaf = session.request({
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    authorization: 'Bearer s1',
+  });
+  deaf.on('error', () => {});
+  const message = requestSerialize(start());
+  deaf.write(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+  await vi.waitFor(() => expect(wired.attached).toHaveLength(2));
+  expect(wired.attached[1]?.sink.send(pong)).toBe(true);
+  await closed;
+  expect(reading.ended.aborted).toBe(false);
+});
+
+test('the queues of a tenant’s streams are bounded together', async () => {
+  watch().stream.send(start());
+  const { sink } = await attached();
+  watch().stream.send(start());
+  await vi.waitFor(() => expect(wired.attached).toHaveLength(2));
+  const event = { seq: 1, scope: 'grant', ids: ['x'.repeat(100_000)], reason: 'revoked' } as const;
+  const sinks = [sink, wired.attached[1]?.sink];
+  const accepted = sinks.map((each) => [1, 2].map(() => each?.send({ kind: 'revoked', event })));
+  expect(accepted).toEqual([
+    [true, true],
+    [true, false],
+  ]);
 });
 
 test('a message that no queue holds is no slow reader: it says so', async () => {

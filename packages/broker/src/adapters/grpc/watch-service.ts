@@ -2,6 +2,7 @@ import { fromUint64, type WatchRequest } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import type { Connections } from '../../connections/connections.ts';
 import type { Watcher, WatchHub } from '../../ports/watch-stream.ts';
+import { createByteBudget } from './byte-budget.ts';
 import type { CallGate } from './call-gate.ts';
 import { parseStart } from './requests.ts';
 import { createWatchSink, type WatchServerStream } from './watch-sink.ts';
@@ -12,6 +13,8 @@ export interface WatchServiceOptions {
   readonly hub: WatchHub;
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
+  readonly maxQueuedBytesInAll: number;
+  readonly unreadForMs: number;
   readonly lingerMs: number;
   /** grpc-js can't reset a stream whose reader does not read: the slow reader's connection is closed. */
   readonly connections: Pick<Connections, 'keep' | 'cut'>;
@@ -26,10 +29,13 @@ export function createWatchService({
   hub,
   maxQueuedMessages,
   maxQueuedBytes,
+  maxQueuedBytesInAll,
+  unreadForMs,
   lingerMs,
   connections,
 }: WatchServiceOptions): (stream: WatchServerStream) => void {
   const encodeMessage = createWatchEncoder();
+  const budget = createByteBudget(maxQueuedBytesInAll);
 
   return (stream) => {
     const gone = new AbortController();
@@ -39,6 +45,10 @@ export function createWatchService({
       encodeMessage,
       maxMessages: maxQueuedMessages,
       maxBytes: maxQueuedBytes,
+      owner: () => callerOf(stream).tenantId,
+      budget,
+      unreadForMs,
+      gone: gone.signal,
       lingerMs,
       cut: () => connections.cut(peer),
     });

@@ -7,6 +7,7 @@ import {
 } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import type { WatchMessage, WatchSink } from '../../ports/watch-stream.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import { encodeReset } from './watch-wire.ts';
 
 export type WatchServerStream = ServerStream<typeof WatchRequestSchema, typeof WatchResponseSchema>;
@@ -17,6 +18,13 @@ export interface WatchSinkOptions {
   /** What may wait for the other side to read it. */
   readonly maxMessages: number;
   readonly maxBytes: number;
+  /** Whose they are; one queue may hold `maxBytes`, and all queues of one owner no more than its part. */
+  readonly owner: () => string;
+  readonly budget: ByteBudget;
+  /** A stream of which nothing was read for so long, though something waits, is cut after at most twice that, ms. */
+  readonly unreadForMs: number;
+  /** The stream is gone, and with it what was queued. */
+  readonly gone: AbortSignal;
   /** How long a stream that was ended may take to leave by itself, ms. */
   readonly lingerMs: number;
   /** Closes the connection without waiting for anything. */
@@ -24,10 +32,38 @@ export interface WatchSinkOptions {
 }
 
 /** One gRPC stream as the hub writes to it. The queue is bounded here, where it is filled. */
-export function createWatchSink({ stream, encodeMessage, maxMessages, maxBytes, lingerMs, cut }: WatchSinkOptions): WatchSink {
+export function createWatchSink(options: WatchSinkOptions): WatchSink {
+  const { stream, encodeMessage, maxMessages, maxBytes, owner, budget, unreadForMs, gone, lingerMs, cut } = options;
   let messages = 0;
   let bytes = 0;
+  let sent = 0;
   let isEnded = false;
+  let patience: NodeJS.Timeout | undefined;
+
+  const release = (size: number) => {
+    bytes -= size;
+    budget.give(owner(), size);
+  };
+  const wasSent = (size: number) => {
+    messages -= 1;
+    sent += 1;
+    if (!gone.aborted) release(size);
+  };
+  const watch = () => {
+    const before = sent;
+    const look = () => {
+      patience = undefined;
+      if (gone.aborted || messages === 0) return;
+      if (sent === before) cut();
+      else watch();
+    };
+    // What was sent while the event loop was busy is told before that is held against the reader.
+    patience ??= setTimeout(() => setImmediate(look), unreadForMs).unref();
+  };
+  gone.addEventListener('abort', () => {
+    clearTimeout(patience);
+    if (bytes > 0) release(bytes);
+  });
 
   return {
     send(message) {
@@ -39,13 +75,11 @@ export function createWatchSink({ stream, encodeMessage, maxMessages, maxBytes, 
           'internal',
           `It takes ${size} bytes, and ${maxBytes} is the most. Let the agent have fewer credentials, or smaller CA bundles.`,
         );
-      if (messages >= maxMessages || bytes + size > maxBytes) return false;
-      messages++;
+      if (gone.aborted || messages >= maxMessages || bytes + size > maxBytes || !budget.take(owner(), size)) return false;
+      messages += 1;
       bytes += size;
-      stream.write(encoded, () => {
-        messages--;
-        bytes -= size;
-      });
+      watch();
+      stream.write(encoded, () => wasSent(size));
       return true;
     },
     end(how) {

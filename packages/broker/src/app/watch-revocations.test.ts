@@ -197,6 +197,20 @@ test('THREATS 34: one agent of many has only so many streams, and the others get
   expect(joined.map(({ sink }) => told(sink))).toEqual(['hello@0/0 routes:1', '!overloaded', 'hello@0/0 routes:1']);
 });
 
+test('THREATS 34: a tenant that takes all streams there are makes room for another, the latest first, and has no less than that one', async () => {
+  stage.close();
+  stage = createStage({ maxStreams: 4 });
+  const flood = [1, 2, 3, 4].map((n) => stage.join({ agentId: `a${n}` }));
+  stage.log.head('t2');
+  const others = [1, 2, 3].map(() => stage.join({ tenantId: 't2', agentId: 'b' }));
+  await settle();
+  const isIn = ({ sink }: { readonly sink: Parameters<typeof told>[0] }) => !told(sink).includes('!overloaded');
+  expect([flood.map(isIn), others.map(isIn)]).toEqual([
+    [true, true, false, false],
+    [true, true, false],
+  ]);
+});
+
 test('each confirmed event is measured once, from its commit', async () => {
   const [one, two] = [stage.join(), stage.join()];
   await settle();

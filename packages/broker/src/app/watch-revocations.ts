@@ -160,12 +160,14 @@ export function createWatchRevocations({
         onFault,
       });
       const isAgentFull = roster.countOfAgent(caller.agentId) >= maxStreamsPerAgent;
-      if (ended.aborted || streamEnded.aborted || isAgentFull || roster.size >= maxStreams) {
-        const what = isAgentFull ? 'This agent has as many sidecars as it may have here' : 'This broker serves as many sidecars as it can';
-        const error = new AppError('overloaded', `${what}. Try again, or try another replica.`, { retryAfterS: 2 });
-        subscriber.end({ kind: 'error', error });
+      const isFull = roster.size >= maxStreams;
+      const other = isFull && !isAgentFull ? roster.givingWayTo(caller.tenantId) : undefined;
+      if (ended.aborted || streamEnded.aborted || isAgentFull || (isFull && other === undefined)) {
+        subscriber.end({ kind: 'error', error: full(isAgentFull) });
         return { ping: () => {}, applied: () => {} };
       }
+      // A tenant that takes all there is makes room for the others.
+      other?.end({ kind: 'error', error: full(false) });
       // Subscribed before it reads: whatever is committed from here on either is in the head that greets it, or wakes it up.
       roster.join(subscriber);
       streamEnded.addEventListener('abort', () => leave(subscriber), { once: true });
@@ -206,6 +208,11 @@ export function createWatchRevocations({
       yield* confirmations.follow(heads, committedAt, followed);
     },
   };
+}
+
+function full(isAgentFull: boolean): AppError {
+  const what = isAgentFull ? 'This agent has as many sidecars as it may have here' : 'This broker serves as many sidecars as it can';
+  return new AppError('overloaded', `${what}. Try again, or try another replica.`, { retryAfterS: 2 });
 }
 
 function nextTurn(): Promise<void> {

@@ -11,6 +11,8 @@ export interface Roster {
   ofTenant(tenantId: string): Iterable<Subscriber>;
   ofAgent(agentId: string): Iterable<Subscriber>;
   countOfAgent(agentId: string): number;
+  /** The latest of the tenant with the most, where that has more than this one would have with one more. */
+  givingWayTo(tenantId: string): Subscriber | undefined;
   /** By sidecar: where those stand that left less than max_staleness ago. */
   departedOf(tenantId: string): ReadonlyMap<string, Departed>;
   /** For how long from now sidecars of this tenant may not have closed themselves that had to be forgotten, ms. */
@@ -87,6 +89,11 @@ export function createRoster({
     ofTenant: (tenantId) => byTenant.get(tenantId) ?? [],
     ofAgent: (agentId) => byAgent.get(agentId) ?? [],
     countOfAgent: (agentId) => byAgent.get(agentId)?.size ?? 0,
+    givingWayTo(tenantId) {
+      let most: ReadonlySet<Subscriber> = new Set();
+      for (const own of byTenant.values()) if (own.size > most.size) most = own;
+      return most.size > (byTenant.get(tenantId)?.size ?? 0) + 1 ? [...most].at(-1) : undefined;
+    },
     departedOf(tenantId) {
       prune();
       return departedByTenant.get(tenantId) ?? new Map();

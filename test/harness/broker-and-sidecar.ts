@@ -20,17 +20,23 @@ export interface Revoking {
 
 const anyPorts = ['--metrics-port', '0', '--log-level', 'error'];
 
-/** Tenant `one` has agent `dev` with a grant on `api`, and the sidecar is in step. */
-export async function startBrokerAndSidecar(brokerFlags: readonly string[]): Promise<BrokerAndSidecar> {
+/** Tenant `one` has agent `dev` with a grant on `api`, and the sidecar is in step. `thenWith`: the broker is started again with these, once all is set up. */
+export async function startBrokerAndSidecar(
+  brokerFlags: readonly string[],
+  { thenWith }: { readonly thenWith?: readonly string[] } = {},
+): Promise<BrokerAndSidecar> {
   const dir = await mkdtemp(join(tmpdir(), 'leasehold-pair-'));
-  const state = ['--state-dir', join(dir, 'broker'), ...brokerFlags];
-  const broker = await startService('broker', [...state, '--grpc-port', '0', '--admin-port', '0', ...anyPorts]);
-  const caFile = String(broker.facts.ca_file);
-  const admin = createAdminClient({
-    url: `https://localhost:${broker.facts.admin_port}`,
-    token: (await readFile(join(dir, 'broker', 'operator.token'), 'utf8')).trim(),
-    caPem: await readFile(caFile, 'utf8'),
-  });
+  const state = ['--state-dir', join(dir, 'broker')];
+  const begin = async (flags: readonly string[]) => {
+    const started = await startService('broker', [...state, ...flags, '--grpc-port', '0', '--admin-port', '0', ...anyPorts]);
+    const ofIt = createAdminClient({
+      url: `https://localhost:${started.facts.admin_port}`,
+      token: (await readFile(join(dir, 'broker', 'operator.token'), 'utf8')).trim(),
+      caPem: await readFile(String(started.facts.ca_file), 'utf8'),
+    });
+    return [started, ofIt] as const;
+  };
+  let [broker, admin] = await begin(brokerFlags);
   await admin.addTenant('one');
   await admin.addCredential('one', {
     name: 'api',
@@ -41,6 +47,12 @@ export async function startBrokerAndSidecar(brokerFlags: readonly string[]): Pro
   const tokenFile = join(dir, 'agent.token');
   await writeFile(tokenFile, (await admin.addAgent('one', 'dev')).token, { mode: 0o600 });
   await admin.putGrant('one', { agent: 'dev', credential: 'api' });
+  if (thenWith !== undefined) {
+    await admin.close();
+    await broker.stop();
+    [broker, admin] = await begin(thenWith);
+  }
+  const caFile = String(broker.facts.ca_file);
   const link = ['--broker', `localhost:${broker.facts.grpc_port}`, '--broker-ca-file', caFile, '--agent-token-file', tokenFile];
   const sidecar = await startService('sidecar', [...link, '--proxy-port', '0', ...anyPorts]);
   await eventually(

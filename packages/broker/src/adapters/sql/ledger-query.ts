@@ -17,17 +17,19 @@ export class Refusal extends Error {
   }
 }
 
-/** One commit inside an open transaction: facts, decision, changes, revocations, audit. */
+/** One commit inside an open transaction: facts, decision, changes, revocations, audit. What is left of a full disk is for what takes away. */
 export function* decideAndApply<T>(
   { epoch, now }: Surroundings,
   chains: AuditChains,
   selection: Selection,
   decide: (facts: Facts, now: number) => Decision<T>,
+  hasRoom = true,
 ): Query<Committed<T>> {
   const facts = yield* readFacts(epoch, selection);
   const at = yield* now();
   const decision = callDecide(decide, facts, at);
   const { changes, revocations, audit, result } = decision;
+  if (!hasRoom && revocations.length === 0 && changes.length > 0 && !changes.some((each) => 'drop' in each)) throw noRoom();
   for (const change of changes) yield* applyChange(change, at);
   const tenantId = facts.tenant?.id ?? newTenantOf(decision);
   if (tenantId === undefined) {
@@ -91,4 +93,8 @@ function callDecide<T>(decide: (facts: Facts, now: number) => Decision<T>, facts
 function newTenantOf({ changes }: Decision<unknown>): string | undefined {
   for (const change of changes) if ('put' in change && change.put === 'tenant') return change.row.id;
   return undefined;
+}
+
+export function noRoom(): AppError {
+  return new AppError('store_unavailable', 'The disk of the database is nearly full. Make room.', { retryAfterS: 5 });
 }

@@ -115,10 +115,20 @@ test('the kill switch works when agents have filled the queue, and goes before a
   await Promise.all(flood);
 });
 
-test('THREATS 34: where the disk is nearly full agents are refused, and what is left is for those who revoke', async () => {
+test('THREATS 34: where the disk is nearly full nothing is lent or added, and what is left is for those who take away', async () => {
+  await addTenant('t1');
   hasRoom = false;
   await expect(lend('a')).rejects.toMatchObject({ code: 'store_unavailable', retryAfterS: 5 });
-  await addTenant('t1');
+  await expect(addTenant('t2')).rejects.toMatchObject({ code: 'store_unavailable', retryAfterS: 5 });
+  const suspended = { put: 'agent', row: row.agent('a1', 't1', { status: 'suspended' }) } as const;
+  const revocations = [{ scope: 'agent', ids: ['a1'], reason: 'suspended' }] as const;
+  await ledger.commit({ tenant: { id: 't1' }, lock: 'update' }, () => ({
+    ...nothing,
+    changes: [suspended],
+    revocations,
+    result: undefined,
+  }));
+  await put({ drop: 'operator', id: 'o1' });
   await ledger.commitEach(() => ({ ...nothing, result: undefined }));
   hasRoom = true;
   expect((await lend('a')).result).toBe('a');

@@ -2,7 +2,7 @@ import { AppError } from '@leasehold/core';
 import type { Ledger, Selection } from '../../ports/store.ts';
 import { type AuditChains, type AuditMac, createAuditChains } from './audit-chains.ts';
 import { type CommitPlace, createCommitQueue } from './commit-queue.ts';
-import { decideAndApply, decideAndApplyEach, Refusal, sweep } from './ledger-query.ts';
+import { decideAndApply, decideAndApplyEach, noRoom, Refusal, sweep } from './ledger-query.ts';
 import { type Query, type Surroundings, statement } from './query.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { storeError } from './sqlite-errors.ts';
@@ -55,8 +55,7 @@ export function createSqliteLedger({
   function enqueue<T>(place: CommitPlace, makeQuery: (chains: AuditChains) => Query<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (isFinished) throw new AppError('store_unavailable', 'The broker is stopping, and takes no more changes.', { retryAfterS: 1 });
-      if (place !== 'first' && !hasRoom())
-        throw new AppError('store_unavailable', 'The disk of the database is nearly full. Make room.', { retryAfterS: 5 });
+      if (place !== 'first' && !hasRoom()) throw noRoom();
       const work = (chains: AuditChains) => {
         const value = database.run(makeQuery(chains));
         return () => resolve(value);
@@ -109,7 +108,8 @@ export function createSqliteLedger({
   }
 
   return {
-    commit: (selection, decide) => enqueue(placeOf(selection), (chains) => decideAndApply(surroundings, chains, selection, decide)),
+    commit: (selection, decide) =>
+      enqueue(placeOf(selection), (chains) => decideAndApply(surroundings, chains, selection, decide, hasRoom())),
     commitEach: (decide) => enqueue('first', (chains) => decideAndApplyEach(surroundings, chains, decide)),
     sweepExpired: (limit) => enqueue('first', () => sweep(surroundings, limit)),
     probe: () => enqueue('first', touch),

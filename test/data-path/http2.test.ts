@@ -223,6 +223,44 @@ describe('a request by HTTP/2, to a vendor that speaks it', () => {
     session.close();
   });
 
+  test('a connection that its vendor winds down carries its stream on, and keeps no other request out', async () => {
+    await start(
+      (stream) => {
+        stream.respond({ ':status': 200 });
+        if (seen.length > 1) stream.end('ok');
+        else {
+          stream.write('event');
+          stream.session?.goaway(0);
+        }
+      },
+      { path: { upstream: { connectionsPerPool: 1, waitMs: 2_000 } } },
+    );
+    const session = await rig.connect();
+    const long = session.request({ ':path': '/x' });
+    await once(long, 'data');
+    expect(await answerTo(session.request({ ':path': '/x' }))).toMatchObject({ status: 200, body: 'ok' });
+    expect(long.destroyed).toBe(false);
+    session.destroy();
+  });
+
+  test('an answer that begins before the upload is whole may take longer than its head may', async () => {
+    await start(
+      (stream) => {
+        stream.respond({ ':status': 200 });
+        stream.resume().once('end', () => setTimeout(() => stream.end('last'), 600));
+      },
+      { path: { upstream: { headersTimeoutMs: 200 } } },
+    );
+    const session = await rig.connect();
+    const stream = session.request({ ':path': '/x', ':method': 'POST' });
+    stream.write('hello');
+    await once(stream, 'response');
+    const answer = answerTo(stream);
+    stream.end();
+    expect(await answer).toMatchObject({ body: 'last', resetCode: 0 });
+    session.close();
+  });
+
   test('INV-10: messages are asked for without compression, and not handed on with it', async () => {
     await start((stream) => stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-encoding': 'gzip' }));
     const session = await rig.connect();

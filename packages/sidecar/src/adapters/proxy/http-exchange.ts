@@ -46,16 +46,28 @@ export function serveHttpExchange(
     else control.abandoned();
   });
   response.on('drain', () => control.drained());
-  if (request.body !== undefined) watchBody(incoming, response, control, bodyIdleMs);
+  if (request.body !== undefined) watchBody(incoming, response, reply, control, bodyIdleMs);
 }
 
 /** A slow upload is one thing, an agent that keeps a connection to the upstream busy with nothing another (THREATS 39). */
-function watchBody(incoming: IncomingMessage, response: ServerResponse, control: ExchangeControl, bodyIdleMs: number): void {
+function watchBody(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  reply: Pick<HttpReply, 'isStarted'>,
+  control: ExchangeControl,
+  bodyIdleMs: number,
+): void {
   const { socket } = incoming;
   // Counted on the socket, since bytes either way show that somebody is there; heard on the response, or Node's server would destroy the socket.
   incoming.setTimeout(bodyIdleMs);
-  response.on('timeout', () => control.stalled(whoStalls(incoming, incoming.complete)));
-  incoming.once('close', () => socket.setTimeout(0));
+  response.on('timeout', () => {
+    // An answer that has begun may go on beside an upload that is quiet.
+    if (!reply.isStarted) control.stalled(whoStalls(incoming, incoming.complete));
+  });
+  // Once it is answered the connection is idle, and the time that Node gives an idle one counts.
+  incoming.once('close', () => {
+    if (!response.writableFinished) socket.setTimeout(0);
+  });
   // Breaking off shows on the response too; unheard it would end the process.
   incoming.on('error', () => undefined);
 }

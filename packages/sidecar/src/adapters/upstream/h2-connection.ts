@@ -33,6 +33,8 @@ export interface H2ConnectionEvents {
 export interface H2Connection {
   readonly freeStreams: number;
   readonly isIdle: boolean;
+  /** It ends with what it carries, and takes nothing more. */
+  readonly isClosing: boolean;
   /** Throws what Node throws for a head that HTTP/2 can't carry. */
   open(headers: readonly string[], isWhole: boolean, gate: HeadGate, cancelled: AbortSignal): ClientHttp2Stream;
   /** Whether the vendor has said that this stream's answer is whole. Node tells the end of an answer that was broken off without an error alike. */
@@ -141,6 +143,9 @@ export function createH2Connection(
   return {
     get freeStreams() {
       return !isReady || isClosing || session.closed || session.destroyed ? 0 : limit() - streams.size;
+    },
+    get isClosing() {
+      return isClosing;
     },
     get isIdle() {
       return streams.size === 0;

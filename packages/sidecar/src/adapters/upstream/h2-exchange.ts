@@ -17,6 +17,7 @@ export class H2Exchange extends AnsweredExchange implements HeadGate, H2Waiter {
   #instead: OutgoingExchange | undefined;
   #patience: NodeJS.Timeout | undefined;
   #stopBody: (() => void) | undefined;
+  #hasHead = false;
 
   constructor(pool: H2Pool, http1: Upstream, headersTimeoutMs: number, request: OutgoingRequest, on: UpstreamEvents) {
     super(request, on);
@@ -97,6 +98,7 @@ export class H2Exchange extends AnsweredExchange implements HeadGate, H2Waiter {
     let trailers = {};
     stream.on('headers', (headers) => this.#attempt(() => this.answered(headers[':status'] ?? 0, headers, false)));
     stream.once('response', (headers, flags) => {
+      this.#hasHead = true;
       clearTimeout(this.#patience);
       this.#attempt(() => this.answered(headers[':status'] ?? 0, headers, (flags & endStreamFlag) !== 0));
       // Not before: Node tells of a head a tick later than of what follows it.
@@ -129,7 +131,9 @@ export class H2Exchange extends AnsweredExchange implements HeadGate, H2Waiter {
     this.#stopBody = undefined;
   }
 
+  /** It may be there before the upload is whole. */
   #awaitHead(): void {
+    if (this.#hasHead) return;
     const { host } = this.request;
     this.#patience = setTimeout(() => this.failed(tooSlow(host)), this.#headersTimeoutMs);
     this.#patience.unref();

@@ -44,7 +44,14 @@ export function createH2Pool(destination: Destination, host: string, options: Po
       }
     }
     // One at a time: it may turn out to carry all who wait.
-    if (line.length > 0 && !isDialling && !isClosed && connections.size < options.connectionsPerPool) open();
+    if (line.length > 0 && !isDialling && !isClosed && openCount() < options.connectionsPerPool) open();
+  }
+
+  /** One that the vendor winds down may carry a stream for hours: it keeps nobody out, and there are no more of them than there are streams. */
+  function openCount(): number {
+    let count = 0;
+    for (const { isClosing } of connections) if (!isClosing) count += 1;
+    return count;
   }
 
   function open(): void {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
 /** One side of a connection, byte by byte. */
@@ -142,4 +142,11 @@ export function parseAnswer(text: string): {
     headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
   }
   return { status: Number(statusLine.split(' ')[1]), headers, body: text.slice(end + 4) };
+}
+
+/** The connections that a server of this process has open at this port. Node has no public list of them. */
+export function openSockets(localPort: number): Socket[] {
+  const handles: unknown = Reflect.get(process, '_getActiveHandles');
+  const open: unknown[] = typeof handles === 'function' ? handles.call(process) : [];
+  return open.filter((each): each is Socket => each instanceof Socket && each.localPort === localPort);
 }

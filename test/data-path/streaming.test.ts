@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DataPath, routeTo, startDataPath } from './rig.ts';
-import { answerEach, openPeer, type Peer, parseAnswer, type ScriptedUpstream, startUpstream } from './sockets.ts';
+import { answerEach, openPeer, openSockets, type Peer, parseAnswer, type ScriptedUpstream, startUpstream } from './sockets.ts';
 
 let upstream: ScriptedUpstream;
 let path: DataPath;
@@ -277,6 +277,33 @@ describe('uploads', () => {
     await (await upstream.peer(0)).closed();
     expect(strict.uses.map(({ outcome }) => outcome)).toEqual(['bad_request']);
     await strict.close();
+  });
+
+  test('an answer that has begun goes on beside an upload that is quiet', async () => {
+    const strict = await startDataPath({ proxy: { bodyIdleMs: 150 } });
+    strict.route(routeTo(`http://localhost:${upstream.port}`));
+    const agent = await openPeer(strict.port);
+    const index = upstream.peers.length;
+    agent.write(`POST /api/x HTTP/1.1\r\nhost: 127.0.0.1:${strict.port}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n`);
+    const vendor = await upstream.peer(index);
+    await vendor.until(/hello/);
+    vendor.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n');
+    await agent.until(/first/);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    vendor.write('4\r\nlast\r\n0\r\n\r\n');
+    await agent.until(/last/);
+    agent.socket.destroy();
+    await strict.close();
+  });
+
+  test('a connection whose request was refused before its body was whole is idle afterwards, and not kept for ever', async () => {
+    const agent = await openPeer(path.port);
+    agent.write(`POST /nobody/x HTTP/1.1\r\nhost: 127.0.0.1:${path.port}\r\ncontent-length: 5\r\n\r\n`);
+    await agent.until(/^HTTP\/1\.1 403/);
+    agent.write('hello');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(openSockets(path.port).map(({ timeout }) => (timeout ?? 0) > 0)).toEqual([true]);
+    agent.socket.destroy();
   });
 
   test('a vendor that takes no more of a body is not blamed on the agent', async () => {

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually } from './eventually.ts';
 import { type DataPath, revokedError, routeTo, secretValue, startDataPath } from './rig.ts';
-import { openPeer, type Peer, parseAnswer, type ScriptedUpstream, startUpstream } from './sockets.ts';
+import { openPeer, openSockets, type Peer, parseAnswer, type ScriptedUpstream, startUpstream } from './sockets.ts';
 
 // WebSockets byte by byte, with a vendor that does what it should not.
 
@@ -271,3 +271,24 @@ async function isHeldBack(socket: Duplex, piece: Buffer): Promise<boolean> {
   }
   return false;
 }
+
+test('what a vendor sent before it ended, its close frame last, is there for an agent that was busy for some seconds', async () => {
+  const agent = await ask();
+  const vendor = await upstream.peer(0);
+  await vendor.until(/\r\n\r\n/);
+  vendor.write(agreed);
+  await agent.until(/\r\n\r\n/);
+  agent.socket.pause();
+  // As much as the kernel takes, and then some that waits in the sidecar.
+  const frame = Buffer.concat([Buffer.from([0x82, 126, 0x0f, 0xa0]), Buffer.alloc(4_000, 'x')]);
+  const [ours] = openSockets(path.port);
+  while (ours?.writableLength === 0) {
+    vendor.write(frame);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  vendor.socket.end(Buffer.from([0x88, 2, 3, 0xe8]));
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  agent.socket.resume();
+  const { received } = await agent.closed();
+  expect(Buffer.from(received, 'latin1').subarray(-4)).toEqual(Buffer.from([0x88, 2, 3, 0xe8]));
+});

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createPlanesRig, limits, type PlanesRig } from './agent-planes.suite.ts';
+import { createPlanesRig, limits, type PlanesRig, settle } from './agent-planes.suite.ts';
 
 let rig: PlanesRig;
 beforeEach(() => {
@@ -52,6 +52,18 @@ describe('planes', () => {
     for (const plane of rig.started) plane.isIdle = false;
     expect(await rig.prove('dave')).toBe('overloaded');
     expect(rig.planes.size).toBe(limits.maxAgents);
+  });
+
+  it('one whose first request still waits for its routes is not idle, and makes room for nobody', async () => {
+    await rig.prove('alice');
+    for (const plane of rig.started) plane.isIdle = false;
+    rig.isSettling = false;
+    const bob = rig.prove('bob');
+    await settle();
+    expect(await rig.prove('carol')).toBe('overloaded');
+    for (const plane of rig.started) plane.settle();
+    await bob;
+    expect([rig.letGo, rig.started.filter(({ isStopped }) => isStopped)]).toEqual([[], []]);
   });
 
   it('closing stops all of them, and nobody is let in afterwards', async () => {

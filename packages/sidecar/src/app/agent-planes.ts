@@ -135,7 +135,9 @@ export function createAgentPlanes(options: AgentPlanesOptions): AgentPlanes {
     // Those that stop still hold what they hold.
     if (stopping.size >= options.maxAgents) throw tooManyAgents();
     if (byHash.size < options.maxAgents) return;
-    const [longestIdle] = [...byHash.values()].filter(({ plane }) => plane.isIdle).toSorted((a, b) => a.usedAtMs - b.usedAtMs);
+    const [longestIdle] = [...byHash.values()]
+      .filter(({ plane, isSettled }) => isSettled && plane.isIdle)
+      .toSorted((a, b) => a.usedAtMs - b.usedAtMs);
     if (longestIdle === undefined) throw tooManyAgents();
     letGo(longestIdle, 'evicted');
   }

@@ -68,6 +68,7 @@ export function createLeaseAcquisition(options: {
       const flaw = tombstones.flaw(question, entry);
       if (flaw !== undefined) {
         secret.wipe();
+        giveBack(entry);
         onEvent({ kind: 'discarded', credentialId, flaw });
         if (flaw === 'revoked_meanwhile' || flaw === 'older_than_question') return outOfStep();
         throw outOfStep();
@@ -76,11 +77,8 @@ export function createLeaseAcquisition(options: {
       const refused = refusal(entry, now, standing.cursor);
       if (isClosed || refused !== undefined) {
         secret.wipe();
-        if (isClosed) {
-          // Best effort, as for what was in hand at the end.
-          options.broker.release([entry.leaseId]).catch(() => undefined);
-          throw stopping();
-        }
+        giveBack(entry);
+        if (isClosed) throw stopping();
         if (refused === 'lease_ended') return expired();
         throw outOfStep();
       }
@@ -90,6 +88,11 @@ export function createLeaseAcquisition(options: {
     } finally {
       tombstones.close(question);
     }
+  }
+
+  /** Best effort: what nobody has in hand is over at its end, too. */
+  function giveBack({ leaseId }: LeaseEntry): void {
+    options.broker.release([leaseId]).catch(() => undefined);
   }
 
   function coolDown(credentialId: string): void {

@@ -365,6 +365,49 @@ describe('what is held', () => {
     expect(rig.leases.size).toBe(0);
   });
 
+  it('that lay idle gives way to a new one in its last moments, and what runs under it goes on until its end', async () => {
+    await rig.comeInStep();
+    const old = await rig.lend();
+    await vi.advanceTimersByTimeAsync(45_000);
+    rig.renews[0]?.answer({ leaseId: 'l1', ttlMs: 60_000, epoch: 'e1', issuedAtSeq: 5 });
+    const cut = vi.fn();
+    // Asked at 40 s: over at 100 s.
+    await vi.advanceTimersByTimeAsync(53_000);
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBe(old);
+    rig.leases.hold(old, { isStreaming: () => true, cut });
+    rig.renews[1]?.fail(new AppError('broker_unreachable', 'no'));
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBeUndefined();
+    const fresh = await rig.lend('c1', { leaseId: 'l2' });
+    expect([fresh.leaseId, rig.leases.inHand('c1', rig.clock.now()), cut.mock.calls]).toEqual(['l2', fresh, []]);
+  });
+
+  it('that is revoked for a rotation or a narrowing is told to be asked for again, for all else to be no use', async () => {
+    const stream = await rig.comeInStep();
+    const codes: (string | undefined)[] = [];
+    for (const [n, reason] of (['rotated', 'narrowed', 'suspended', 'killed'] as const).entries()) {
+      const entry = await rig.lend('c1', { leaseId: `l${n}`, issuedAtSeq: 5 + n });
+      stream.on.revoked(revocation(6 + n, { reason }));
+      const why = rig.leases.refusal(entry, rig.clock.now());
+      codes.push(`${why?.code} ${why?.retryAfterS ?? '-'} ${/Try again/.test(why?.message ?? '')}`);
+    }
+    expect(codes).toEqual(['lease_ended 1 true', 'lease_ended 1 true', 'lease_revoked - true', 'lease_revoked - false']);
+  });
+
+  it('is given back when it makes room for another, and when its answer came too late to count', async () => {
+    rig = createRig({ maxEntries: 1 });
+    const stream = await rig.comeInStep();
+    await rig.lend('c1', { leaseId: 'l1' });
+    await rig.lend('c2', { leaseId: 'l2' });
+    expect(rig.released).toEqual(['l1']);
+    const late = codeOf(rig.leases.borrow('c3'));
+    await settle();
+    stream.on.reset('start over');
+    rig.acquires.at(-1)?.answer(issued({ leaseId: 'l3' }));
+    expect(await late).toBe('out_of_step');
+    expect(rig.released).toContain('l3');
+  });
+
   it('is bounded in number: the one used least is wiped', async () => {
     rig = createRig({ maxEntries: 2 });
     await rig.comeInStep();

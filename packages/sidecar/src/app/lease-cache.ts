@@ -2,7 +2,7 @@ import { type AppError, type Clock, elapsedMs, type Instant, type Revocation } f
 import { LRUCache } from 'lru-cache';
 import { coverage } from '../domain/coverage.ts';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
-import { isExpired, refusal } from '../domain/lease-liveness.ts';
+import { isExpired, refusal, timeLeftMs } from '../domain/lease-liveness.ts';
 import { createTombstones } from '../domain/tombstones.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Leases } from '../ports/leases.ts';
@@ -51,6 +51,7 @@ const maxTombstones = 4_096;
 const releaseChunk = 1_000;
 /** A lease that is younger is not asked for again because it allows too little: the routes are behind it, rather than it behind them. */
 const newMs = 1_000;
+const lastMomentMs = 2_000;
 
 export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
   const { broker, clock, random, standing, onEvent } = options;
@@ -64,8 +65,8 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
     dispose: (lease, _, reason) => {
       const { entry } = lease;
       // One that another took the place of is as good as that for what waits under it.
-      lease.isReplaced = reason === 'set';
-      if (lease.isReplaced) onEvent({ kind: 'ended', credentialId: entry.credentialId, how: 'replaced' });
+      lease.isReplaced = reason === 'set' || reason === 'evict';
+      if (reason === 'set') onEvent({ kind: 'ended', credentialId: entry.credentialId, how: 'replaced' });
       else entry.secret.wipe();
       if (reason === 'evict') noteEnd(entry, 'evicted', evicted());
     },
@@ -149,6 +150,8 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
   function usable(credentialId: string, now: Instant): LeaseEntry | undefined {
     const lease = hand.get(credentialId);
     if (lease === undefined || refusal(lease.entry, now, standing.cursor) !== undefined) return undefined;
+    // It lay idle since its renewal was due, and has less left than a renewal and a handshake may take: a new one takes its place.
+    if (lease.isDue && timeLeftMs(lease.entry, now) < lastMomentMs) return undefined;
     if (!lease.isUsed) {
       lease.isUsed = true;
       if (lease.isDue) upkeep.renewNow(lease);

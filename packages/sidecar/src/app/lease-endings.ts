@@ -13,8 +13,12 @@ const revokedBecause: Record<RevocationReason, string> = {
   killed: 'An operator cut everything off.',
 };
 
+/** What the next lease mends is no denial: clients try again by themselves. */
+const mendedByNext: ReadonlySet<RevocationReason> = new Set<RevocationReason>(['rotated', 'narrowed']);
+
 export function revoked(reason: RevocationReason): AppError {
-  return new AppError('lease_revoked', `The lease behind this request was revoked. ${revokedBecause[reason]}`);
+  const message = `The lease behind this request was revoked. ${revokedBecause[reason]}`;
+  return mendedByNext.has(reason) ? new AppError('lease_ended', message, { retryAfterS: 1 }) : new AppError('lease_revoked', message);
 }
 
 export function expired(): AppError {

@@ -17,7 +17,7 @@ export interface TrackedLease {
   /** Its time to be renewed came while nobody used it: the next use starts the renewal. */
   isDue: boolean;
   isRenewing: boolean;
-  /** Another took its place in hand. */
+  /** Another took its place in hand, or its room: it is given back when nothing needs it any more. */
   isReplaced: boolean;
   expiry: NodeJS.Timeout | undefined;
   renewal: NodeJS.Timeout | undefined;

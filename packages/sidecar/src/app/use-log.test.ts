@@ -138,4 +138,13 @@ describe('a use log', () => {
     await running;
     expect(batches[0]?.records.length).toBe(1);
   });
+
+  it('says what could not be reported in the end', async () => {
+    failure = new AppError('identity_invalid', 'rotated');
+    log.record(use);
+    log.record(use);
+    life.abort();
+    await running;
+    expect(events.at(-1)).toMatchObject({ kind: 'report_lost', requests: 2, why: failure });
+  });
 });

@@ -17,7 +17,7 @@ export interface UseReporter extends UseLog {
 export type UseReportEvent =
   | { readonly kind: 'reported'; readonly records: number }
   | { readonly kind: 'report_failed'; readonly why: AppError }
-  /** The broker will never take this batch: its requests are counted as dropped in a later one. */
+  /** The broker will never take these: counted as dropped in a later batch, if there is one. */
   | { readonly kind: 'report_lost'; readonly requests: number; readonly why: AppError };
 
 export interface UseLogOptions {
@@ -47,7 +47,7 @@ export function createUseLog(options: UseLogOptions): UseReporter {
   }
 
   /** Sends what is waiting, oldest first; stops at the first failure. A batch keeps its number until it is confirmed, so that none counts twice. */
-  async function send(): Promise<void> {
+  async function send(): Promise<AppError | undefined> {
     for (let batch = unsent[0]; batch !== undefined; batch = unsent[0]) {
       try {
         await broker.reportUse(batch);
@@ -58,14 +58,15 @@ export function createUseLog(options: UseLogOptions): UseReporter {
         if (why.code !== 'invalid_argument') {
           failures += 1;
           onEvent({ kind: 'report_failed', why });
-          return;
+          return why;
         }
-        const requests = batch.dropped + batch.records.reduce((sum, record) => sum + record.count, 0);
+        const requests = requestsIn(batch);
         window.lose(requests);
         onEvent({ kind: 'report_lost', requests, why });
       }
       unsent.shift();
     }
+    return undefined;
   }
 
   return {
@@ -78,10 +79,16 @@ export function createUseLog(options: UseLogOptions): UseReporter {
         await send();
       }
       seal();
-      await send();
+      const why = await send();
+      const lost = unsent.reduce((sum, batch) => sum + requestsIn(batch), 0);
+      if (why !== undefined && lost > 0) onEvent({ kind: 'report_lost', requests: lost, why });
     },
     get unsent() {
       return unsent.length;
     },
   };
+}
+
+function requestsIn({ dropped, records }: UseBatch): number {
+  return dropped + records.reduce((sum, record) => sum + record.count, 0);
 }

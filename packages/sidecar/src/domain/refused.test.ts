@@ -110,3 +110,12 @@ describe('the name of a credential without a grant', () => {
     });
   });
 });
+
+test('why a lease was revoked is told as it is, with whom to ask', () => {
+  const why = new AppError('lease_revoked', 'It was suspended. Try again once an operator has resumed it.');
+  expect(taught(why, { agent: 'dev', credential: 'openai', destination: 'https://api.openai.com:443' })).toMatchObject({
+    message: why.message,
+    destination: 'https://api.openai.com:443',
+    hint: 'leasehold audit tail',
+  });
+});

@@ -118,7 +118,8 @@ export function taught(error: AppError, about: About): AppError {
   const { code, cause, retryAfterS } = error;
   if (isTaught(code)) {
     const { message, destination, hint } = refused(code, about);
-    return new AppError(code, message, { cause, retryAfterS, destination, hint });
+    // Why a lease was revoked is known where it was.
+    return new AppError(code, code === 'lease_revoked' ? error.message : message, { cause, retryAfterS, destination, hint });
   }
   if (!namesDestination(code)) return error;
   return new AppError(code, error.message, { cause, retryAfterS, destination: about.destination, hint: tokenHint(code, about) });

@@ -6,6 +6,9 @@ import type { AnswerBatch } from './answer-batch.ts';
 import { HttpReply } from './http-reply.ts';
 import { letLinger } from './linger.ts';
 
+/** How long an agent may leave the last of it unread, ms. */
+const unreadMs = 30_000;
+
 /** The agent's side of a handshake and of what follows: an answer like any other, or frames on the bare connection. */
 export class WebSocketReply implements AgentReply {
   readonly #socket: Socket;
@@ -65,9 +68,12 @@ export class WebSocketReply implements AgentReply {
     this.#socket.destroy();
   }
 
+  /** What waits to be read, the vendor's close frame last, is not lost to an agent that is busy for some seconds. */
   #endConnection(): void {
-    this.#socket.end();
-    this.#socket.resume();
-    letLinger(this.#socket);
+    const socket = this.#socket;
+    const patience = setTimeout(() => socket.destroy(), unreadMs);
+    socket.once('close', () => clearTimeout(patience));
+    socket.end(() => letLinger(socket));
+    socket.resume();
   }
 }

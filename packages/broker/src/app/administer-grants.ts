@@ -6,13 +6,13 @@ import type { GrantListing } from '../ports/store.ts';
 import type { AdminUseCases, GrantDraft } from '../ports/use-cases.ts';
 import { tenantIdOf } from './administer-tenants.ts';
 import type { AdministrationDeps } from './administration.ts';
-import { change, notFound, refOf } from './reach.ts';
+import { change, notFound, reached, refOf } from './reach.ts';
 
 const maxTtlMs = 3_600_000;
 /** What the wire to the sidecars holds: uint32. */
 const maxRatePerMinute = 4_294_967_295;
 
-export function administerGrants(deps: AdministrationDeps): Pick<AdminUseCases, 'putGrant' | 'listGrants' | 'revokeGrant'> {
+export function administerGrants(deps: AdministrationDeps): Pick<AdminUseCases, 'putGrant' | 'listGrants' | 'findGrant' | 'revokeGrant'> {
   const { store, randomBytes } = deps;
   return {
     putGrant: async (by, tenantName, draft) => {
@@ -53,6 +53,13 @@ export function administerGrants(deps: AdministrationDeps): Pick<AdminUseCases, 
     },
 
     listGrants: async (by, tenant, page) => store.listings.grants(await tenantIdOf(deps, by, tenant), page),
+
+    findGrant: async (by, tenantName, pair) => {
+      const selection = { agent: refOf(pair.agent), credential: refOf(pair.credential), grant: 'pair' } as const;
+      const { tenant, agent, credential, grant } = await store.directory.find({ tenant: refOf(tenantName), ...selection });
+      reached(by, tenant, tenantName);
+      return agent === undefined || credential === undefined || grant === undefined ? undefined : { grant, agent, credential };
+    },
 
     revokeGrant: async (by, tenantName, which) => {
       const selection =

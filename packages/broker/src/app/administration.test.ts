@@ -45,6 +45,7 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
     setCredentialStatus: (admin, by, tenant) => admin.setCredentialStatus(by, tenant, 'api', 'suspended'),
     putGrant: (admin, by, tenant) => admin.putGrant(by, tenant, grantDraft('agent', 'api')),
     listGrants: (admin, by, tenant) => admin.listGrants(by, tenant, page),
+    findGrant: (admin, by, tenant) => admin.findGrant(by, tenant, { agent: 'agent', credential: 'api' }),
     revokeGrant: (admin, by, tenant) => admin.revokeGrant(by, tenant, { agent: 'agent', credential: 'api' }),
     listLeases: (admin, by, tenant) => admin.listLeases(by, tenant, page, true),
     revokeLease: (admin, by, tenant) => admin.revokeLease(by, tenant, leaseId),
@@ -84,6 +85,7 @@ describe('INV-14, THREATS 21: an operator of another tenant', () => {
     'listCredentials',
     'showCredential',
     'listGrants',
+    'findGrant',
     'listLeases',
     'auditRows',
   ];

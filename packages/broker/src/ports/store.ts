@@ -170,7 +170,7 @@ export interface Listed<T> {
   readonly next: string | undefined;
 }
 
-/** For people. Deleted rows are left out; sorted by name, leases newest first. */
+/** For people. Deleted rows are left out; sorted by name (grants by that of their agent), leases newest first. */
 export interface Listings {
   tenants(page: Page): Promise<Listed<Tenant>>;
   operators(tenantId: string, page: Page): Promise<Listed<Operator>>;

@@ -120,6 +120,8 @@ export interface AdminUseCases {
   /** Makes the grant, or changes the limits of the active one; a narrower one revokes the leases below it. */
   putGrant(by: Operator, tenant: string, draft: GrantDraft): Promise<Changed<GrantListing>>;
   listGrants(by: Operator, tenant: string, page: Page): Promise<Listed<GrantListing>>;
+  /** The active one of this pair, if there is one. */
+  findGrant(by: Operator, tenant: string, pair: { readonly agent: string; readonly credential: string }): Promise<GrantListing | undefined>;
   revokeGrant(
     by: Operator,
     tenant: string,

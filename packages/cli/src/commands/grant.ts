@@ -62,9 +62,8 @@ async function add(flags: AddFlags): Promise<void> {
   if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
   await operate(flags, async (operation) => {
     const tenant = await operation.tenant();
-    const grants = await allPages((after) => operation.client.listGrants(tenant, { after }));
     // What is not said stays: who changes one limit does not mean to drop the others.
-    const before = grants.find((each) => each.agent === agent && each.credential === credential && each.status === 'active');
+    const before = await operation.client.findGrant(tenant, { agent, credential });
     const changed = await operation.client.putGrant(tenant, {
       agent,
       credential,
@@ -95,7 +94,8 @@ function pairOf({ agent, credential }: PairFlags): { readonly agent: string; rea
 async function list(flags: CommonFlags): Promise<void> {
   await operate(flags, async ({ client, out, tenant }) => {
     const name = await tenant();
-    const grants = await allPages((after) => client.listGrants(name, { after }));
+    const found = await allPages((after) => client.listGrants(name, { after }));
+    const grants = found.toSorted((one, other) => compare(one.agent, other.agent) || compare(one.credential, other.credential));
     if (out.isJson) {
       for (const each of grants) out.json(each);
       return;
@@ -114,4 +114,9 @@ async function revoke(flags: PairFlags): Promise<void> {
     const changed = await operation.client.revokeGrant(await operation.tenant(), { agent, credential });
     await reportChange(operation, changed, `${agent} may not lease ${credential} any more.`, flags.wait === true);
   });
+}
+
+function compare(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
 }

@@ -59,6 +59,7 @@ export interface AdminClient {
   changeCredential(tenant: string, name: string, verb: Verb): Promise<ChangeOf<resources.CredentialResource>>;
   putGrant(tenant: string, grant: PutGrantRequest): Promise<ChangeOf<resources.GrantResource>>;
   listGrants(tenant: string, page?: Paging): Promise<PageOf<resources.GrantResource>>;
+  findGrant(tenant: string, pair: RevokeGrantRequest): Promise<resources.GrantResource | undefined>;
   revokeGrant(tenant: string, pair: RevokeGrantRequest): Promise<ChangeOf<resources.GrantResource>>;
   listLeases(tenant: string, page?: Paging & { readonly all?: boolean }): Promise<PageOf<resources.LeaseResource>>;
   revokeLease(tenant: string, id: string): Promise<ChangeOf<resources.LeaseResource>>;
@@ -171,6 +172,9 @@ export function createAdminClient({ url, token, caPem }: AdminClientOptions): Ad
     changeCredential: (tenant, name, verb) => change(resources.credentialSchema, within(tenant, 'credentials', name), verb),
     putGrant: (tenant, grant) => ask(changeOf(resources.grantSchema), 'PUT', within(tenant, 'grants'), grant),
     listGrants: (tenant, paging) => ask(pageOf(resources.grantSchema), 'GET', page(within(tenant, 'grants'), paging)),
+    findGrant: async (tenant, { agent, credential }) =>
+      (await ask(pageOf(resources.grantSchema), 'GET', `${within(tenant, 'grants')}?${new URLSearchParams({ agent, credential })}`))
+        .items[0],
     revokeGrant: (tenant, pair) => ask(changeOf(resources.grantSchema), 'POST', within(tenant, 'grants', 'revoke'), pair),
     listLeases: (tenant, paging = {}) =>
       ask(pageOf(resources.leaseSchema), 'GET', page(within(tenant, 'leases'), paging, paging.all === true ? '&state=all' : '')),

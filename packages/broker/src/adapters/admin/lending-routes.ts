@@ -39,7 +39,13 @@ function addGrantRoutes(app: App, admin: AdminUseCases): void {
     const draft = toGrantDraft(parseAs(putGrantRequest, await jsonBody(c), 'the body'));
     return c.json(changed(await admin.putGrant(operator(c), tenant(c), draft), resources.toGrantResource));
   });
-  app.get(base, async (c) => c.json(listed(await admin.listGrants(operator(c), tenant(c), page(c)), resources.toGrantResource)));
+  app.get(base, async (c) => {
+    const { agent, credential } = c.req.query();
+    if (agent === undefined || credential === undefined)
+      return c.json(listed(await admin.listGrants(operator(c), tenant(c), page(c)), resources.toGrantResource));
+    const found = await admin.findGrant(operator(c), tenant(c), { agent, credential });
+    return c.json(listed({ items: found === undefined ? [] : [found], next: undefined }, resources.toGrantResource));
+  });
   app.post(`${base}/revoke`, async (c) => {
     const pair = parseAs(revokeGrantRequest, await jsonBody(c), 'the body');
     return c.json(changed(await admin.revokeGrant(operator(c), tenant(c), pair), resources.toGrantResource));

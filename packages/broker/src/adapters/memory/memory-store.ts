@@ -112,7 +112,7 @@ export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOp
           if (agent === undefined || credential === undefined || grant.tenantId !== tenantId || grant.status !== 'active') return [];
           return agent.status === 'deleted' || credential.status === 'deleted' ? [] : [{ grant, agent, credential }];
         });
-        return paged(listings, page, ({ grant, agent, credential }) => `${agent.name}/${credential.name}/${grant.id}`);
+        return paged(listings, page, ({ grant, agent }) => `${agent.name}!${grant.id}`);
       },
       leases: async (tenantId, page, live) => {
         const listings = [...state.leases.values()].flatMap((lease) => {

@@ -17,6 +17,9 @@ export function createListings(run: RunQuery, surroundings: Surroundings): Listi
   };
 }
 
+/** In no name and no id, and before all that is. */
+const placeMark = '!';
+
 const tenants = 'SELECT * FROM tenants WHERE name > ? ORDER BY name LIMIT ?';
 const agents = "SELECT * FROM agents WHERE tenant_id = ? AND status <> 'deleted' AND name > ? ORDER BY name LIMIT ?";
 const credentials = "SELECT * FROM credentials WHERE tenant_id = ? AND status <> 'deleted' AND name > ? ORDER BY name LIMIT ?";
@@ -39,18 +42,16 @@ function* listOperators(tenantId: string, page: Page): Query<Listed<Operator>> {
   return { items: rows.map(toOperator), next };
 }
 
+// From agent to agent by the index of their names, and by grants of each by theirs: a page costs what it shows, however many there are.
+const grantsOf = `SELECT g.*, a.name AS agent_name FROM agents a CROSS JOIN grants g CROSS JOIN credentials c
+  WHERE a.tenant_id = ? AND a.status <> 'deleted' AND g.agent_id = a.id AND g.status = 'active' AND c.id = g.credential_id AND c.status <> 'deleted'`;
+
 function* listGrants(tenantId: string, page: Page): Query<Listed<GrantListing>> {
-  // "/" stands in no name, so the place sorts as the pair of names does.
-  const found = yield statement(
-    `SELECT * FROM (
-       SELECT g.*, a.name || '/' || c.name || '/' || g.id AS place FROM grants g JOIN agents a ON a.id = g.agent_id JOIN credentials c ON c.id = g.credential_id
-       WHERE g.tenant_id = ? AND g.status = 'active' AND a.status <> 'deleted' AND c.status <> 'deleted'
-     ) AS placed WHERE place > ? ORDER BY place LIMIT ?`,
-    tenantId,
-    page.after ?? '',
-    page.limit + 1,
-  );
-  const { rows, next } = paged(found, page, (row) => text(row, 'place'));
+  const [agent = '', grant = ''] = page.after?.split(placeMark) ?? [];
+  const limit = page.limit + 1;
+  const rest = yield statement(`${grantsOf} AND a.name = ? AND g.id > ? ORDER BY g.id LIMIT ?`, tenantId, agent, grant, limit);
+  const others = yield statement(`${grantsOf} AND a.name > ? ORDER BY a.name, g.id LIMIT ?`, tenantId, agent, limit - rest.length);
+  const { rows, next } = paged([...rest, ...others], page, (row) => `${text(row, 'agent_name')}${placeMark}${text(row, 'id')}`);
   const items: GrantListing[] = [];
   for (const row of rows) items.push(yield* grantListing(row));
   return { items, next };

@@ -58,4 +58,5 @@ export const migrations: readonly string[] = [
   );
   CREATE TABLE broker_keys (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL);
   `,
+  "CREATE INDEX grants_agent ON grants (agent_id, id) WHERE status = 'active';",
 ];

@@ -43,7 +43,7 @@ export function describeListings(stage: () => Stage): void {
       expect((await store.listings.credentials('t1', everything)).items[1]).toEqual(row.credential('c1'));
     });
 
-    test('show active grants between agents and credentials that are not deleted, by their names', async () => {
+    test('show active grants between agents and credentials that are not deleted, by the names of agents', async () => {
       const { store, put } = stage();
       await put(
         't1',
@@ -59,9 +59,9 @@ export function describeListings(stage: () => Stage): void {
       );
       for (const limit of [1, 2, 3]) {
         const grants = await walk((page) => store.listings.grants('t1', page), limit);
-        expect(grants.map(({ grant }) => grant.id)).toEqual(['g3', 'g2', 'g1']);
+        expect(grants.map(({ grant }) => grant.id)).toEqual(['g3', 'g1', 'g2']);
       }
-      expect((await store.listings.grants('t1', everything)).items[2]).toEqual({
+      expect((await store.listings.grants('t1', everything)).items[1]).toEqual({
         grant: row.grant('g1', 'a1', 'c1'),
         agent: row.agent('a1'),
         credential: row.credential('c1'),

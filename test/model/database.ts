@@ -82,6 +82,9 @@ export function createDatabase({ time, oracle, begin }: { time: VirtualTime; ora
       get audit() {
         return store.audit;
       },
+      get announced() {
+        return store.announced;
+      },
       check: () => store.check(),
       close: () => store.close(),
     },

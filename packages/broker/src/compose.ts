@@ -22,6 +22,7 @@ import { createAdministration } from './app/administration.ts';
 import { ensureRootOperator } from './app/ensure-root-operator.ts';
 import { createLending } from './app/lending.ts';
 import { sweepExpired } from './app/sweep-expired.ts';
+import { forebearsOf } from './app/watch/forebears.ts';
 import { createWatchRevocations } from './app/watch-revocations.ts';
 import type { KeyService } from './ports/key-service.ts';
 import type { BrokerSettings } from './settings.ts';
@@ -77,8 +78,7 @@ export async function startBroker(settings: BrokerSettings, log: Logger, ended: 
     clock: systemClock,
     pingIntervalMs: Math.floor(settings['max-staleness'] / 3),
     maxStalenessMs: settings['max-staleness'],
-    // A database that knows no tenant has never had a sidecar.
-    mayHaveForebears: (await store.listings.counts()).tenants > 0,
+    forebearsMs: await forebearsOf(store, settings['max-staleness'], ended),
     onConfirmed: metrics.confirmed,
     onFault: (err) => log.warn({ err }, 'watch streams could not be served'),
     ended,

@@ -19,8 +19,8 @@ export interface WatchRevocationsOptions {
   readonly clock: Clock;
   readonly pingIntervalMs: number;
   readonly maxStalenessMs: number;
-  /** Whether sidecars that were in step with a broker before this one may be in step still. */
-  readonly mayHaveForebears?: boolean;
+  /** How long sidecars of a broker before this one may be in step after its start, ms; as long as its own, if it is not said. */
+  readonly forebearsMs?: number;
   readonly pollMs?: number;
   /** Events that a stream may be behind before it has to start over. */
   readonly maxReplay?: number;
@@ -51,7 +51,7 @@ export function createWatchRevocations({
   clock,
   pingIntervalMs,
   maxStalenessMs,
-  mayHaveForebears = true,
+  forebearsMs = maxStalenessMs,
   pollMs = backstopPollMs,
   maxReplay = 5_000,
   maxStreams = 20_000,
@@ -62,7 +62,7 @@ export function createWatchRevocations({
   ended,
 }: WatchRevocationsOptions): WatchHub & Watchers {
   const roster = createRoster({ clock, maxStalenessMs });
-  const confirmations = createConfirmations({ roster, clock, maxStalenessMs, mayHaveForebears });
+  const confirmations = createConfirmations({ roster, clock, maxStalenessMs, forebearsMs });
   let fresh = new Set<Subscriber>();
   let asking = new Set<Subscriber>();
   /** Whose log could not be read; they are looked at again a little later, and nobody else waits for that. */

@@ -19,6 +19,7 @@ export interface Store {
   readonly listings: Listings;
   readonly keys: KeyStore;
   readonly audit: AuditTrail;
+  readonly announced: Announced;
   /** Answers once the store can be read and written. Throws AppError `store_unavailable`. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -121,6 +122,13 @@ export interface CommittedEach<T> {
 export interface LeftOut {
   readonly tenant: string;
   readonly why: AppError;
+}
+
+/** What brokers on this database told sidecars, and those may still go by when another has taken over. */
+export interface Announced {
+  /** The longest `max_staleness`, ms; 0 when none was kept. */
+  maxStalenessMs(): Promise<number>;
+  keepMaxStaleness(ms: number): Promise<void>;
 }
 
 /** Per-tenant log of revocations: seq gap-free and in commit order. */

@@ -21,6 +21,7 @@ export interface MemoryStore extends Store {
 /** The reference: obviously right, and nothing more. Tests of use cases run on it; the suite holds every other store to it. */
 export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOptions): MemoryStore {
   const sign = { sha256: (bytes: Uint8Array) => Uint8Array.from(createHash('sha256').update(bytes).digest()), mac: auditMac };
+  let announcedMs = 0;
   let state = begin === undefined ? emptyState() : copyState(begin);
 
   function commitNow<T>(selection: Selection, decide: (facts: Facts, at: number) => Decision<T>): Committed<T> {
@@ -70,6 +71,12 @@ export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOp
         ofEpoch === epoch ? (state.logs.get(tenantId) ?? []).filter(({ seq }) => seq > after).slice(0, limit) : [],
       revision: async () => state.revision,
       agentsChangedAfter: async (since) => ({ revision: state.revision, agentIds: changedAgents(state, since) }),
+    },
+    announced: {
+      maxStalenessMs: async () => announcedMs,
+      keepMaxStaleness: async (ms) => {
+        announcedMs = ms;
+      },
     },
     directory: {
       agentByTokenHash: async (hash) => {

@@ -59,4 +59,5 @@ export const migrations: readonly string[] = [
   CREATE TABLE broker_keys (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL);
   `,
   "CREATE INDEX grants_agent ON grants (agent_id, id) WHERE status = 'active';",
+  'ALTER TABLE store_state ADD COLUMN max_staleness_ms BIGINT NOT NULL DEFAULT 0;',
 ];

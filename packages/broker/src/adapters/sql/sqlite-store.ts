@@ -1,4 +1,5 @@
 import type { Store } from '../../ports/store.ts';
+import { createAnnounced } from './announced-query.ts';
 import type { AuditMac } from './audit-chains.ts';
 import { createDirectory } from './directory-query.ts';
 import { createKeyStore } from './keys-query.ts';
@@ -42,6 +43,7 @@ export function createSqliteStore({ path, epoch, auditMac, now, maxWaiting = 65_
     listings: createListings(run, surroundings),
     keys: createKeyStore(run),
     audit: createAuditTrail(run),
+    announced: createAnnounced(run),
     check: () => ledger.probe(),
     close: async () => {
       if (!isOpen) return;

@@ -159,7 +159,7 @@ test('without sidecars it is done at once', async () => {
 
 test('a broker that was started anew is not done before those who were in step with the one before it have closed themselves', async () => {
   stage.close();
-  stage = createStage({ mayHaveForebears: true });
+  stage = createStage({ forebearsMs: 3_000 });
   await pass(1_000);
   const one = stage.join();
   await pass(0);
@@ -176,6 +176,17 @@ test('a broker that was started anew is not done before those who were in step w
   one.applied(2);
   await later.over;
   expect(later.lines.at(-1)).toBe('pod-1:0 of 1.');
+});
+
+test('where the broker before allowed more, it is waited for as long as that', async () => {
+  stage.close();
+  stage = createStage({ forebearsMs: 30_000 });
+  const { lines, over } = revoke();
+  await pass(29_999);
+  expect(lines).toEqual([' of 0']);
+  await pass(1);
+  await over;
+  expect(lines).toEqual([' of 0', ' of 0.']);
 });
 
 test('a sidecar is not called closed too early by a broker whose clock is ahead of the database’s', async () => {

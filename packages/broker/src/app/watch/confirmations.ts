@@ -22,13 +22,13 @@ export function createConfirmations({
   roster,
   clock,
   maxStalenessMs,
-  mayHaveForebears,
+  forebearsMs,
 }: {
   readonly roster: Roster;
   readonly clock: Clock;
   readonly maxStalenessMs: number;
-  /** Whether sidecars that were in step with a broker before this one may be in step still: they are on no roster here, and can't be named. */
-  readonly mayHaveForebears: boolean;
+  /** How long sidecars that were in step with a broker before this one may be so after its start: they are on no roster here, and can't be named. */
+  readonly forebearsMs: number;
 }): Confirmations {
   const startedAt = clock.now();
   const followers = new Map<string, Set<(subscriber: Subscriber) => void>>();
@@ -45,7 +45,7 @@ export function createConfirmations({
 
   /** For how long somebody may be in step here whom this broker can't name: of its forebears, or forgotten. */
   const unknownFor = (tenantIds: Iterable<string>, now: Instant): number => {
-    let longest = mayHaveForebears ? maxStalenessMs - elapsedMs(startedAt, now) : 0;
+    let longest = forebearsMs - elapsedMs(startedAt, now);
     for (const id of tenantIds) longest = Math.max(longest, roster.forgottenForMs(id));
     return longest;
   };
@@ -98,7 +98,7 @@ export function createConfirmations({
     }, maxStalenessMs);
     ended.addEventListener('abort', bell.ring);
     const step = (): ConfirmationProgress => {
-      const done = isPastBound || (isEverybodyKnown && outstanding.size === 0);
+      const done = isEverybodyKnown && (isPastBound || outstanding.size === 0);
       const names = [...outstanding.values()];
       return {
         total,

@@ -181,7 +181,7 @@ export function createStage(options: Partial<WatchRevocationsOptions> = {}): Sta
     clock,
     pingIntervalMs: 1_000,
     maxStalenessMs: 3_000,
-    mayHaveForebears: false,
+    forebearsMs: 0,
     breathe: async () => {},
     onConfirmed: (ms) => latencies.push(ms),
     onFault: (thrown) => faults.push(thrown),

@@ -3,6 +3,13 @@ import { row } from './rows.suite.ts';
 import type { Stage } from './stage.suite.ts';
 
 export function describeLog(stage: () => Stage): void {
+  test('what was announced to sidecars is kept until something else is', async () => {
+    const { announced } = stage().store;
+    expect(await announced.maxStalenessMs()).toBe(0);
+    await announced.keepMaxStaleness(30_000);
+    expect(await announced.maxStalenessMs()).toBe(30_000);
+  });
+
   describe('the revocation log', () => {
     test('gives every tenant its own seqs, gap-free and in commit order', async () => {
       const { store, revoke } = stage();

@@ -365,21 +365,25 @@ describe('what is held', () => {
     expect(rig.leases.size).toBe(0);
   });
 
-  it('that lay idle gives way to a new one in its last moments, and what runs under it goes on until its end', async () => {
+  it('that lay idle since it had to be renewed gives way to a new one in its last moments', async () => {
     await rig.comeInStep();
-    const old = await rig.lend();
+    await rig.lend();
     await vi.advanceTimersByTimeAsync(45_000);
     rig.renews[0]?.answer({ leaseId: 'l1', ttlMs: 60_000, epoch: 'e1', issuedAtSeq: 5 });
-    const cut = vi.fn();
     // Asked at 40 s: over at 100 s.
-    await vi.advanceTimersByTimeAsync(53_000);
-    expect(rig.leases.inHand('c1', rig.clock.now())).toBe(old);
-    rig.leases.hold(old, { isStreaming: () => true, cut });
-    rig.renews[1]?.fail(new AppError('broker_unreachable', 'no'));
-    await vi.advanceTimersByTimeAsync(1_500);
+    await vi.advanceTimersByTimeAsync(53_001);
     expect(rig.leases.inHand('c1', rig.clock.now())).toBeUndefined();
     const fresh = await rig.lend('c1', { leaseId: 'l2' });
-    expect([fresh.leaseId, rig.leases.inHand('c1', rig.clock.now()), cut.mock.calls]).toEqual(['l2', fresh, []]);
+    expect([rig.leases.inHand('c1', rig.clock.now()), rig.released]).toEqual([fresh, ['l1']]);
+  });
+
+  it('that is in use goes on to its last moment, also where it can not be renewed', async () => {
+    await rig.comeInStep();
+    const entry = await rig.lend('c1', { ttlMs: 6_000 });
+    await vi.advanceTimersByTimeAsync(4_500);
+    rig.renews[0]?.fail(new AppError('overloaded', 'no'));
+    await vi.advanceTimersByTimeAsync(1_499);
+    expect(rig.leases.inHand('c1', rig.clock.now())).toBe(entry);
   });
 
   it('that is revoked for a rotation or a narrowing is told to be asked for again, for all else to be no use', async () => {

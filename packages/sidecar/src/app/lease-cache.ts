@@ -151,7 +151,7 @@ export function createLeaseCache(options: LeaseCacheOptions): LeaseCache {
     const lease = hand.get(credentialId);
     if (lease === undefined || refusal(lease.entry, now, standing.cursor) !== undefined) return undefined;
     // It lay idle since its renewal was due, and has less left than a renewal and a handshake may take: a new one takes its place.
-    if (lease.isDue && timeLeftMs(lease.entry, now) < lastMomentMs) return undefined;
+    if (lease.isDue && !lease.isUsed && timeLeftMs(lease.entry, now) < lastMomentMs) return undefined;
     if (!lease.isUsed) {
       lease.isUsed = true;
       if (lease.isDue) upkeep.renewNow(lease);

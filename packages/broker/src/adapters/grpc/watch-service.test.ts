@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import http2 from 'node:http2';
+import http2, { type ClientHttp2Stream } from 'node:http2';
 import { type ClientStream, LeaseService, methodWire, type WatchRequestSchema, type WatchResponse } from '@leasehold/contract/grpc';
 import { AppError } from '@leasehold/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -10,7 +10,7 @@ import { type Attached, caller, type Wired, wire } from './wired.suite.ts';
 let wired: Wired;
 
 beforeEach(async () => {
-  wired = await wire({ maxQueuedMessages: 100, maxQueuedBytes: 400_000, maxQueuedBytesInAll: 700_000, unreadForMs: 300 });
+  wired = await wire({ maxQueuedMessages: 100, maxQueuedBytes: 400_000, maxQueuedBytesInAll: 700_000, unreadForMs: 1_000 });
 });
 afterEach(() => wired.stop());
 
@@ -145,11 +145,8 @@ test('a reader that does not read has a bounded queue, and its connection is clo
   await vi.waitFor(() => expect(ended.aborted).toBe(true));
 });
 
-test('a reader that leaves what waits for it unread is cut, however little that is; one that has read all may be silent', async () => {
-  const { stream } = watch();
-  stream.send(start());
-  const reading = await attached();
-  expect(reading.sink.send(pong)).toBe(true);
+/** A peer that never opens its window, on a connection of its own. */
+async function attachDeaf(): Promise<{ readonly stream: ClientHttp2Stream; readonly closed: Promise<unknown> }> {
   const session = http2.connect(`https://${wired.target}`, {
     ca: wired.certPem,
     servername: 'broker.test',
@@ -159,20 +156,45 @@ test('a reader that leaves what waits for it unread is cut, however little that 
   const closed = once(session, 'close');
   const { path, requestSerialize } = methodWire(LeaseService.method.watch);
   await once(session, 'remoteSettings');
-  const deaf = session.request({
+  const stream = session.request({
     ':method': 'POST',
     ':path': path,
     'content-type': 'application/grpc',
     te: 'trailers',
     authorization: 'Bearer s1',
   });
-  deaf.on('error', () => {});
+  stream.on('error', () => {});
   const message = requestSerialize(start());
-  deaf.write(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
-  await vi.waitFor(() => expect(wired.attached).toHaveLength(2));
+  stream.write(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+  const before = wired.attached.length;
+  await vi.waitFor(() => expect(wired.attached).toHaveLength(before + 1));
+  return { stream, closed };
+}
+
+test('a reader that leaves what waits for it unread is cut, however little that is; one that has read all may be silent', async () => {
+  watch().stream.send(start());
+  const reading = await attached();
+  expect(reading.sink.send(pong)).toBe(true);
+  const { closed } = await attachDeaf();
   expect(wired.attached[1]?.sink.send(pong)).toBe(true);
   await closed;
   expect(reading.ended.aborted).toBe(false);
+});
+
+test('a peer that says its last, and reads nothing, does not leave what it was sent with us', async () => {
+  const { stream, closed } = await attachDeaf();
+  const event = (size: number) =>
+    ({ kind: 'revoked', event: { seq: 1, scope: 'grant', ids: ['x'.repeat(size)], reason: 'revoked' } }) as const;
+  const queue = wired.attached[0]?.sink;
+  expect([1, 2, 3].map(() => queue?.send(event(100_000)))).toEqual([true, true, true]);
+  stream.end();
+  await vi.waitFor(() => expect(wired.attached[0]?.ended.aborted).toBe(true));
+  // As long as it lies here, it counts.
+  watch().stream.send(start());
+  await vi.waitFor(() => expect(wired.attached).toHaveLength(2));
+  expect(wired.attached[1]?.sink.send(event(200_000))).toBe(false);
+  await closed;
+  await vi.waitFor(() => expect(wired.attached[1]?.sink.send(event(200_000))).toBe(true));
 });
 
 test('the queues of a tenant’s streams are bounded together', async () => {

@@ -38,6 +38,8 @@ export function createWatchService({
   const budget = createByteBudget(maxQueuedBytesInAll);
 
   return (stream) => {
+    /** The sidecar has left, so the hub forgets it. What it has not read still lies here, until the stream is gone. */
+    const left = new AbortController();
     const gone = new AbortController();
     const peer = stream.getPeer();
     const sink = createWatchSink({
@@ -57,10 +59,10 @@ export function createWatchService({
 
     const leave = () => {
       clearTimeout(timer);
-      gone.abort();
+      left.abort();
     };
     const fail = (thrown: unknown) => {
-      if (gone.signal.aborted) return;
+      if (left.signal.aborted) return;
       leave();
       sink.end({ kind: 'error', error: AppError.from(thrown) });
     };
@@ -70,8 +72,8 @@ export function createWatchService({
           if (watcher !== undefined) throw new AppError('invalid_argument', 'Send `start` once.');
           const caller = callerOf(stream);
           clearTimeout(timer);
-          connections.keep(peer, caller.tenantId, gone.signal);
-          watcher = hub.attach(caller, parseStart(message.value), sink, gone.signal);
+          connections.keep(peer, caller.tenantId, left.signal);
+          watcher = hub.attach(caller, parseStart(message.value), sink, left.signal);
           return;
         }
         case 'ping':
@@ -83,13 +85,17 @@ export function createWatchService({
       }
     };
 
-    stream.on('cancelled', leave);
+    stream.on('cancelled', () => {
+      leave();
+      gone.abort();
+    });
     stream.on('end', () => {
       leave();
-      stream.end();
+      sink.close();
     });
+    stream.on('finish', () => gone.abort());
     stream.on('data', (request) => {
-      if (gone.signal.aborted) return;
+      if (left.signal.aborted) return;
       try {
         receive(request);
       } catch (thrown) {

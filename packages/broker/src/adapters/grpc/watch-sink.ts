@@ -32,7 +32,12 @@ export interface WatchSinkOptions {
 }
 
 /** One gRPC stream as the hub writes to it. The queue is bounded here, where it is filled. */
-export function createWatchSink(options: WatchSinkOptions): WatchSink {
+export interface StreamSink extends WatchSink {
+  /** The other side has said its last. */
+  close(): void;
+}
+
+export function createWatchSink(options: WatchSinkOptions): StreamSink {
   const { stream, encodeMessage, maxMessages, maxBytes, owner, budget, unreadForMs, gone, lingerMs, cut } = options;
   let messages = 0;
   let bytes = 0;
@@ -65,6 +70,13 @@ export function createWatchSink(options: WatchSinkOptions): WatchSink {
     if (bytes > 0) release(bytes);
   });
 
+  // The end waits behind what is queued; a reader that does not read would keep all of it in memory.
+  const endSoon = () => {
+    isEnded = true;
+    const timer = setTimeout(cut, lingerMs);
+    gone.addEventListener('abort', () => clearTimeout(timer));
+  };
+
   return {
     send(message) {
       const encoded = encodeMessage(message);
@@ -84,15 +96,17 @@ export function createWatchSink(options: WatchSinkOptions): WatchSink {
     },
     end(how) {
       if (isEnded) return;
-      isEnded = true;
+      endSoon();
       if (how.kind === 'error') endWithError(stream, how.error);
       else {
         stream.write(encodeReset(how.why));
         stream.end();
       }
-      // The end waits behind what is queued; a reader that does not read would keep all of it in memory.
-      const timer = setTimeout(cut, lingerMs);
-      stream.once('cancelled', () => clearTimeout(timer));
+    },
+    close() {
+      if (isEnded) return;
+      endSoon();
+      stream.end();
     },
   };
 }

@@ -58,7 +58,7 @@ export function createAuditChains(mac: AuditMac): AuditChains {
   /** What was changed from outside may have rows behind its end: they must not keep the next from being written. */
   function* lastStray(tenantId: string, seq: number): Query<number> {
     const [row] = yield statement(
-      'SELECT max(seq) AS last FROM audit WHERE tenant_id = ? AND seq > ? AND seq < ?',
+      'SELECT CAST(max(seq) AS BIGINT) AS last FROM audit WHERE tenant_id = ? AND seq > ? AND seq < ?',
       tenantId,
       seq,
       seq + strayWindow,

@@ -5,7 +5,7 @@ import { bytesOrNone, integer, json, type Row, text } from './rows.ts';
  * The columns of a row of the trail, whatever somebody else put there: a number that JavaScript can't hold would fail the whole page, and the rows
  * behind it could never be read again.
  */
-export const auditColumns: string = `tenant_id, CASE WHEN seq > ${Number.MAX_SAFE_INTEGER} THEN ${Number.MAX_SAFE_INTEGER} ELSE CAST(seq AS BIGINT) END AS seq,
+export const auditColumns: string = `tenant_id, CASE WHEN seq BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER} THEN CAST(seq AS BIGINT) ELSE ${Number.MAX_SAFE_INTEGER} END AS seq,
   CASE WHEN at BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER} THEN CAST(at AS BIGINT) ELSE 0 END AS at, event, hash`;
 
 /** INV-13: a row that can't be read is still a row. It is shown as `row.unreadable`, and its hash fits nothing, so that `audit verify` names it. */

@@ -13,7 +13,7 @@ const cuts = {
 
 /** Behind what somebody else wrote into the log, too: a row of theirs must not keep ours from being written. Beyond the window is no number of a log. */
 const takeSeq = `UPDATE tenants SET log_seq = 1 + max(log_seq, coalesce(
-    (SELECT max(seq) FROM revocations WHERE tenant_id = tenants.id AND seq > tenants.log_seq AND seq < tenants.log_seq + ${strayWindow}), 0))
+    (SELECT CAST(max(seq) AS BIGINT) FROM revocations WHERE tenant_id = tenants.id AND seq > tenants.log_seq AND seq < tenants.log_seq + ${strayWindow}), 0))
   WHERE id = ? RETURNING log_seq`;
 
 /**

@@ -187,6 +187,8 @@ describe('a row of one tenant that somebody else damaged', () => {
       "INSERT INTO revocations VALUES ('t2', 1, 'grant', '[]', 'revoked', 0), ('t2', 2, 'x', 'x', 'x', 0)",
     ],
     ['a revocation at the last number there is', "INSERT INTO revocations VALUES ('t2', 9007199254740992, 'grant', '[]', 'revoked', 0)"],
+    ['a row between two numbers', `INSERT INTO audit SELECT tenant_id, seq + 0.5, at, event, hash FROM audit WHERE tenant_id = 't2'`],
+    ['a revocation between two numbers', "INSERT INTO revocations VALUES ('t2', 0.5, 'grant', '[]', 'revoked', 0)"],
     ['a signature that is none', "UPDATE tenants SET audit_mac = 'x' WHERE id = 't2'"],
     ['a hash that is none', "UPDATE tenants SET audit_hash = 'x' WHERE id = 't2'"],
   ])('%s: all are killed, this one too', async (_, sql) => {

@@ -13,6 +13,8 @@ export function createAuditTrail(run: RunQuery): AuditTrail {
 }
 
 function* readRows(tenantId: string, after: number, limit: number): Query<readonly AuditRow[]> {
+  // What lies behind the last number is shown as that: asked for again, it would come again.
+  if (after >= Number.MAX_SAFE_INTEGER) return [];
   const rows = yield statement(
     `SELECT ${auditColumns} FROM audit WHERE tenant_id = ? AND audit.seq > ? ORDER BY audit.seq LIMIT ?`,
     tenantId,

@@ -17,6 +17,12 @@ export function checkCredentialDraft(draft: CredentialDraft, value: Uint8Array):
   if (!credentialTypes.includes(type))
     throw new AppError('invalid_argument', `"${type}" is no credential type: use ${credentialTypes.join(', ')}.`);
   if (destinations.length === 0) throw new AppError('invalid_argument', 'A credential needs at least one destination.');
+  // INV-8: a typing error must not put the value on the wire in clear text.
+  if (destinations.some(({ scheme, privateCidrs }) => scheme === 'http' && privateCidrs.length === 0))
+    throw new AppError(
+      'invalid_argument',
+      'To an http:// destination the value goes in clear text. Write https://, or name the network that it stays in with --private CIDR.',
+    );
   if (!(Number.isInteger(draft.maxTtlMs) && draft.maxTtlMs >= 1_000 && draft.maxTtlMs <= maxTtlMs))
     throw new AppError('invalid_argument', 'The longest TTL of a credential is from 1s to 1h, in whole milliseconds.');
   checkValue(value);

@@ -187,8 +187,8 @@ export function createConnections({
       const connection = byPeer.get(peer);
       if (connection === undefined || over.aborted) return;
       connection.wasProven = true;
-      if (!makeSafe(connection, owner)) return;
       connection.keeps += 1;
+      makeSafe(connection, owner);
       const release = () => {
         connection.keeps -= 1;
         if (connection.keeps === 0 && isKnown(connection)) rest(connection);

@@ -139,12 +139,16 @@ describe('a use log', () => {
     expect(batches[0]?.records.length).toBe(1);
   });
 
-  it('says what could not be reported in the end', async () => {
-    failure = new AppError('identity_invalid', 'rotated');
-    log.record(use);
-    log.record(use);
+  it('says what could not be reported in the end, what never got into a batch included', async () => {
+    failure = new AppError('broker_unreachable', 'away');
+    for (let batch = 0; batch < 20; batch += 1) {
+      log.record(use);
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    const before = log.unsent;
+    expect(before).toBeLessThan(20);
     life.abort();
     await running;
-    expect(events.at(-1)).toMatchObject({ kind: 'report_lost', requests: 2, why: failure });
+    expect(events.at(-1)).toMatchObject({ kind: 'report_lost', requests: 20, why: failure });
   });
 });

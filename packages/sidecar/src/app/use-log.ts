@@ -38,8 +38,8 @@ export function createUseLog(options: UseLogOptions): UseReporter {
   let lastBatchSeq = 0;
   let failures = 0;
 
-  function seal(): void {
-    if (unsent.length >= options.maxUnsent) return;
+  function seal(isLast = false): void {
+    if (unsent.length >= options.maxUnsent && !isLast) return;
     const taken = window.take();
     if (taken === undefined) return;
     lastBatchSeq += 1;
@@ -78,7 +78,7 @@ export function createUseLog(options: UseLogOptions): UseReporter {
         seal();
         await send();
       }
-      seal();
+      seal(true);
       const why = await send();
       const lost = unsent.reduce((sum, batch) => sum + requestsIn(batch), 0);
       if (why !== undefined && lost > 0) onEvent({ kind: 'report_lost', requests: lost, why });

@@ -102,3 +102,9 @@ test('listing one address opens that address and no other', () => {
     }),
   );
 });
+
+test('INV-8: in clear text a value goes to addresses that were listed for it, and nowhere else', () => {
+  expect(mayDial('93.184.215.14', [], 'http')).toBe(false);
+  expect(mayDial('93.184.215.14', ['10.0.0.0/8'], 'http')).toBe(false);
+  expect(mayDial('10.1.2.3', ['10.0.0.0/8'], 'http')).toBe(true);
+});

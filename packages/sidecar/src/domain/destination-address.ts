@@ -1,4 +1,4 @@
-import { type Cidr, cidrContains, type IpBytes, parseCidr, parseIp } from '@leasehold/core';
+import { type Cidr, cidrContains, type Destination, type IpBytes, parseCidr, parseIp } from '@leasehold/core';
 
 // IANA special-purpose registries (https://www.iana.org/assignments/iana-ipv4-special-registry, …-ipv6-special-registry) and multicast.
 const forbidden: readonly Cidr[] = [
@@ -42,11 +42,12 @@ const carriers: readonly Cidr[] = ['::ffff:0:0/96', '::ffff:0:0:0/96', '64:ff9b:
  * Whether a resolved address may be dialled for a destination that lists these private ranges. Everything that is not public is refused
  * unless listed; what is no address is refused (INV-8).
  */
-export function mayDial(address: string, privateCidrs: readonly string[]): boolean {
+export function mayDial(address: string, privateCidrs: readonly string[], scheme: Destination['scheme'] = 'https'): boolean {
   const written = parseIp(address);
   if (written === undefined) return false;
   const bytes = carriedIpv4(written) ?? written;
-  if (!forbidden.some((range) => cidrContains(range, bytes))) return true;
+  // In clear text a value goes nowhere but into the networks that the operator named for it.
+  if (scheme === 'https' && !forbidden.some((range) => cidrContains(range, bytes))) return true;
   return privateCidrs.some((text) => {
     const range = parseCidr(text);
     return range !== undefined && cidrContains(range, bytes);

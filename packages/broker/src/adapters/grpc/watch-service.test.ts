@@ -10,7 +10,13 @@ import { type Attached, caller, type Wired, wire } from './wired.suite.ts';
 let wired: Wired;
 
 beforeEach(async () => {
-  wired = await wire({ maxQueuedMessages: 100, maxQueuedBytes: 400_000, maxQueuedBytesInAll: 700_000, unreadForMs: 1_000, lingerMs: 1_000 });
+  wired = await wire({
+    maxQueuedMessages: 100,
+    maxQueuedBytes: 400_000,
+    maxQueuedBytesInAll: 700_000,
+    unreadForMs: 1_000,
+    lingerMs: 1_000,
+  });
 });
 afterEach(() => wired.stop());
 

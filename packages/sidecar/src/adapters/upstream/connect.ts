@@ -56,8 +56,8 @@ export function createDial(
     function dialChecked(addresses: readonly string[]): void {
       if (isOver) return;
       if (addresses.length === 0) finish(unreachable(host, undefined), null);
-      else if (addresses.every((address) => mayDial(address, destination.privateCidrs))) dialFrom(addresses, 0);
-      else finish(addressForbidden(host), null);
+      else if (addresses.every((address) => mayDial(address, destination.privateCidrs, destination.scheme))) dialFrom(addresses, 0);
+      else finish(addressForbidden(host, destination.scheme), null);
     }
 
     function dialFrom(addresses: readonly string[], index: number): void {
@@ -144,10 +144,11 @@ function timedOut(host: string, timeoutMs: number): AppError {
   return new AppError('upstream_timeout', `${host} did not accept a connection in ${timeoutMs} ms. Try again, or check the destination.`);
 }
 
-function addressForbidden(host: string): AppError {
+function addressForbidden(host: string, scheme: Destination['scheme']): AppError {
+  const what = scheme === 'https' ? 'a private or special address' : 'an address to which nothing goes in clear text';
   return new AppError(
     'address_forbidden',
-    `${host} resolves to a private or special address, which this credential's destination does not list. An operator allows a range with --private CIDR.`,
+    `${host} resolves to ${what}: this credential's destination does not list it. An operator allows a range with --private CIDR.`,
   );
 }
 

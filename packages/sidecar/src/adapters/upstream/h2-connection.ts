@@ -24,7 +24,7 @@ export interface H2Options {
 export interface H2ConnectionEvents {
   /** The vendor has said what it takes: there are streams from here on. */
   ready(): void;
-  /** There may be a stream again. */
+  /** There may be a stream again, or room for another connection. */
   freed(): void;
   gone(): void;
 }
@@ -108,6 +108,7 @@ export function createH2Connection(
   });
   session.on('goaway', () => {
     isClosing = true;
+    on.freed();
   });
   // Its streams fail by themselves.
   session.on('error', () => undefined);

@@ -209,3 +209,16 @@ it('what an owner lets go makes room in its part', () => {
   for (let n = 5; n <= 7; n++) dial(`10.0.0.${n}`);
   expect(sockets.map(({ isOpen }) => isOpen)).toEqual([false, true, false, false]);
 });
+
+it('a stream that began when its owner had no room keeps its connection once there is some', async () => {
+  connect(1);
+  const [first, second] = [begin('10.0.0.1'), begin('10.0.0.2')];
+  const over = new AbortController();
+  for (const { peer } of [first, second]) connections.keep(peer, 'tenant', over.signal);
+  first.destroy();
+  await closed();
+  connections.proven(second.peer, 'tenant');
+  vi.advanceTimersByTime(45_000);
+  for (let n = 1; n <= 5; n++) dial(`10.9.${n}.1`);
+  expect(second.isOpen).toBe(true);
+});

@@ -101,6 +101,17 @@ test('what lies of unfinished requests is bounded for a tenant: one more is told
   expect(third.stream.closed).toBe(false);
 });
 
+test('an answer that is not read is not kept', async () => {
+  await dial({ unreadForMs: 50 });
+  session.settings({ initialWindowSize: 0 });
+  await once(session, 'localSettings');
+  const unread = call(renew, proven);
+  const message = methodWire(renew).requestSerialize({ leaseId: 'l1', ttlMs: 0n });
+  unread.stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+  expect(await unread.closed).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  expect(wired.asked).toHaveLength(1);
+});
+
 test('when more requests to open a session are unfinished than may be, the oldest gives way, and honest ones are served', async () => {
   await dial({ maxUnfinishedOpens: 2 });
   const first = call(open);

@@ -35,6 +35,8 @@ export interface CallGateOptions {
   readonly arriveWithinMs: number;
   /** How long the peer of a call that was ended may take to end its side, ms. */
   readonly lingerMs: number;
+  /** How long an answer may be left unread, ms: it may hold a value. */
+  readonly unreadForMs: number;
 }
 
 const openPath = methodWire(SessionService.method.open).path;
@@ -42,8 +44,18 @@ const watchPath = methodWire(LeaseService.method.watch).path;
 const nothing = (): void => undefined;
 
 export function createCallGate(options: CallGateOptions): CallGate {
-  const { verifySession, onCall, onAsked, onProven, maxOpenBytes, maxUnfinishedOpens, maxWatchMessageBytes, arriveWithinMs, lingerMs } =
-    options;
+  const {
+    verifySession,
+    onCall,
+    onAsked,
+    onProven,
+    maxOpenBytes,
+    maxUnfinishedOpens,
+    maxWatchMessageBytes,
+    arriveWithinMs,
+    lingerMs,
+    unreadForMs,
+  } = options;
   /** Kept from the headers, so that a call's token is verified once. */
   const callers = new WeakMap<Metadata, SessionClaims>();
   /** What ends them, the oldest first. */
@@ -103,6 +115,10 @@ export function createCallGate(options: CallGateOptions): CallGate {
     };
 
     return new ServerInterceptingCall(call, {
+      sendMessage(message, pass) {
+        pass(message);
+        if (path !== watchPath) stream.linger(unreadForMs);
+      },
       start: (next) =>
         next({
           onReceiveMetadata(metadata, pass) {

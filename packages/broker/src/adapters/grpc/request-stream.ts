@@ -11,7 +11,7 @@ export interface RequestStream {
   count(onBytes: (bytes: number) => void): void;
   /** A message is whole. */
   messageCame(): void;
-  /** The call is over. A peer that does not end its side within this many ms is reset: else it would keep the stream, and what came of it. */
+  /** The call is over. A peer that does not end its side, or read ours, within this many ms is reset: else it would keep the stream, and what lies on it. */
   linger(ms: number): void;
   /** At once, whatever waits to be read. */
   reset(): void;

@@ -71,6 +71,20 @@ export const mutations: readonly Mutation[] = [
     tests: ['test/model/upkeep.test.ts'],
   },
   {
+    name: 'a sidecar that confirmed what came before is taken for one that confirmed this',
+    file: `${broker}/app/watch/confirmations.ts`,
+    find: 'if (head === undefined || !hasApplied(subscriber, head.seq)) return;',
+    replace: 'if (head === undefined) return;',
+    tests: [`${broker}/app/watch/confirmations.test.ts`],
+  },
+  {
+    name: 'what an agent left while it waited for a stream goes out later, with the value',
+    file: `${sidecar}/adapters/upstream/h2-exchange.ts`,
+    find: 'if (this.#stream === undefined) this.#pool.leave(this);\n    else this.#cancel.abort();',
+    replace: 'this.#cancel.abort();',
+    tests: [`${sidecar}/adapters/upstream/left-early.test.ts`],
+  },
+  {
     name: 'a broker that was started again says that all sidecars have confirmed, before it knows any',
     file: `${broker}/compose.ts`,
     find: '(await store.listings.counts()).tenants > 0',

@@ -222,3 +222,33 @@ it('a stream that began when its owner had no room keeps its connection once the
   for (let n = 1; n <= 5; n++) dial(`10.9.${n}.1`);
   expect(second.isOpen).toBe(true);
 });
+
+it('a connection that was closed leaves its part to the next one of its owner', async () => {
+  connect(1);
+  const first = dial('10.0.0.1');
+  connections.proven(first.peer, 'owner');
+  first.destroy();
+  await closed();
+  const others = [1, 2, 3].map(() => dial('10.0.0.1'));
+  // The latest of the network with the most: it would give way, if it were not safe.
+  const second = others[2];
+  connections.proven(second?.peer ?? '', 'owner');
+  dial('10.0.0.1');
+  expect(dial('10.0.0.9').isOpen).toBe(true);
+  dial('10.0.0.8');
+  expect(second?.isOpen).toBe(true);
+});
+
+it('a connection that was closed while a stream kept it is not there any more, so there are never more than may be', async () => {
+  const kept = dial('10.0.0.1');
+  const over = new AbortController();
+  connections.keep(kept.peer, 'owner', over.signal);
+  kept.destroy();
+  await closed();
+  over.abort();
+  for (let n = 0; n < 4; n += 1) dial(`10.0.1.${n}`);
+  vi.advanceTimersByTime(20_000);
+  dial('10.0.0.2');
+  dial('10.0.0.3');
+  expect(open().length).toBeLessThanOrEqual(4);
+});

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError, type GrantLimits, type Instant, parseDestination, type RequestLimits, type Route, Secret } from '@leasehold/core';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -365,3 +366,39 @@ describe('a grant that was changed, before the routes are here', () => {
 async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
+
+test('an agent that leaves while it waits for a lease that is then denied leaves one record, and is told nothing', async () => {
+  rig.isInHand = false;
+  const control = rig.ask();
+  control.abandoned();
+  rig.borrowing[0]?.reject(new AppError('no_grant', 'No.'));
+  await nextTurn();
+  expect([rig.told, rig.results]).toEqual([[], ['bad_request']]);
+  expect(rig.uses.map(({ outcome, httpStatus }) => [outcome, httpStatus])).toEqual([['bad_request', 499]]);
+});
+
+test('INV-15: a body in which the value was put is wiped once its exchange is over', async () => {
+  const placeholder = 'placeholder-0123456789abcdef';
+  rig.routes = [
+    routeWith({
+      destinations: [{ ...parseDestination('https://api.example'), body: 'json' }],
+      injection: { kind: 'placeholder', in: ['header', 'body'] },
+      placeholder,
+    }),
+  ];
+  const text = JSON.stringify({ key: placeholder });
+  const body = (async function* () {
+    yield Buffer.from(text);
+  })();
+  rig.ask({ rawHeaders: ['content-type', 'application/json'], body, contentLength: String(text.length) });
+  await nextTurn();
+  await nextTurn();
+  const { request, on } = rig.sent[0] ?? {};
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request?.body ?? []) chunks.push(chunk);
+  expect(Buffer.concat(chunks).toString()).toContain(value);
+  on?.left();
+  on?.head(200, [], true);
+  on?.end([]);
+  expect(chunks.flatMap((chunk) => [...chunk]).every((byte) => byte === 0)).toBe(true);
+});

@@ -1,6 +1,7 @@
 import { AppError } from '@leasehold/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LeaseEntry } from '../domain/lease-entry.ts';
+import { createLeaseCache } from './lease-cache.ts';
 import { createRig, hello, issued, type Rig, revocation, settle } from './scripted-broker.suite.ts';
 
 let rig: Rig;
@@ -428,6 +429,101 @@ describe('what is held', () => {
     const entry = await rig.lend();
     await rig.leases.close();
     expect(rig.released).toEqual(['l1']);
+    expect(entry.secret.isWiped).toBe(true);
+  });
+});
+
+describe('at shutdown', () => {
+  it('all leases are given back, however many there are, each once', async () => {
+    rig = createRig({ maxEntries: 1_500 });
+    await rig.comeInStep();
+    const ids = Array.from({ length: 1_001 }, (_, n) => `l${n}`);
+    for (const id of ids) await rig.lend(`c-${id}`, { leaseId: id });
+    await rig.leases.close();
+    expect(rig.released.toSorted()).toEqual(ids.toSorted());
+  });
+
+  it('is over only once the broker has heard of what was given back', async () => {
+    const heard = Promise.withResolvers<void>();
+    await rig.comeInStep();
+    const leases = createLeaseCache({
+      broker: {
+        acquire: async () => issued(),
+        renew: async () => ({ leaseId: 'l1', ttlMs: 1, epoch: 'e1', issuedAtSeq: 5 }),
+        release: () => heard.promise,
+      },
+      clock: rig.clock,
+      standing: rig.standing,
+      random: () => 0.5,
+      maxEntries: 10,
+      maxWaitersPerCredential: 3,
+      pauseAfterFailureMs: 200,
+      stepWaitMs: 3_000,
+      streamGraceMs: 10_000,
+      onEvent: () => undefined,
+    });
+    await leases.borrow('c1');
+    let isClosed = false;
+    const closed = leases.close().then(() => {
+      isClosed = true;
+    });
+    await settle();
+    expect(isClosed).toBe(false);
+    heard.resolve();
+    await closed;
+    expect(isClosed).toBe(true);
+  });
+});
+
+describe('an answer that is not kept is given back', () => {
+  it('when it comes after the shutdown', async () => {
+    await rig.comeInStep();
+    const late = rig.leases.borrow('c1').catch(() => undefined);
+    await settle();
+    await rig.leases.close();
+    rig.acquires[0]?.answer(issued({ leaseId: 'late' }));
+    await late;
+    expect(rig.released).toEqual(['late']);
+  });
+
+  it('when its own time was over as it came', async () => {
+    await rig.comeInStep();
+    void rig.leases.borrow('c1').catch(() => undefined);
+    await settle();
+    await vi.advanceTimersByTimeAsync(1_000);
+    rig.acquires[0]?.answer(issued({ leaseId: 'late', ttlMs: 1_000 }));
+    await settle();
+    expect(rig.released).toEqual(['late']);
+  });
+});
+
+describe('tombstones', () => {
+  it('are kept for a renewal that is open, and for none that was answered', async () => {
+    const stream = await rig.comeInStep();
+    await rig.lend();
+    await vi.advanceTimersByTimeAsync(45_000);
+    expect(rig.renews).toHaveLength(1);
+    stream.on.revoked(revocation(6, { ids: ['another'] }));
+    stream.answersWith = 6;
+    expect(rig.leases.tombstones).toBe(1);
+    rig.renews[0]?.answer({ leaseId: 'l1', ttlMs: 60_000, epoch: 'e1', issuedAtSeq: 6 });
+    await settle();
+    stream.on.revoked(revocation(7, { ids: ['another'] }));
+    expect(rig.leases.tombstones).toBe(0);
+  });
+});
+
+describe('the end of a lease', () => {
+  it('is seen within a second of waking up, though the machine slept too short a time to fall out of step', async () => {
+    await rig.comeInStep();
+    const entry = await rig.lend();
+    const cut = vi.fn();
+    rig.leases.hold(entry, { isStreaming: () => true, cut });
+    await vi.advanceTimersByTimeAsync(58_000);
+    expect(cut).not.toHaveBeenCalled();
+    rig.clock.sleep(1_500);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(cut).toHaveBeenCalledTimes(1);
     expect(entry.secret.isWiped).toBe(true);
   });
 });

@@ -256,3 +256,17 @@ describe('stopping', () => {
     expect(rig.streams.length).toBe(1);
   });
 });
+
+it('pings often enough to stay in step, whatever interval the broker asks for', async () => {
+  void rig.follower.run(new AbortController().signal);
+  const stream = rig.streams.at(-1);
+  if (stream === undefined) throw new Error('no stream');
+  stream.answersWith = hello.headSeq;
+  stream.on.hello({ ...hello, pingIntervalMs: 60_000 });
+  await settle();
+  for (let second = 0; second < 10; second += 1) {
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(rig.standing.isInStep(rig.clock.now())).toBe(true);
+  }
+  expect(rig.streams).toHaveLength(1);
+});

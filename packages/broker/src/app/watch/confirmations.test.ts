@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ConfirmationProgress } from '../../ports/use-cases.ts';
+import { createConfirmations } from './confirmations.ts';
+import { createRoster } from './roster.ts';
 import { createStage, type Stage } from './stage.suite.ts';
+import { createSubscriber } from './subscriber.ts';
 
 let stage: Stage;
 
@@ -269,4 +272,58 @@ describe('of everything', () => {
     };
     await expect(collect((ended) => stage.hub.confirmationsOfAll(stage.nowMs, ended)).over).rejects.toThrow('no store');
   });
+});
+
+test('INV-4, INV-6: who confirms what came before it has not confirmed it', async () => {
+  const one = stage.join();
+  await pass(0);
+  stage.log.commit();
+  const { lines, over } = revoke();
+  await pass(20);
+  one.applied(1);
+  await pass(100);
+  expect(lines).toEqual([' of 1 pod-1']);
+  one.applied(2);
+  await over;
+  expect(lines).toEqual([' of 1 pod-1', 'pod-1:120 of 1.']);
+});
+
+test('INV-4: it is not over before those have closed themselves who left and had to be forgotten', async () => {
+  const clock = { now: () => ({ monoMs: stage.nowMs, wallMs: stage.nowMs }) };
+  const roster = createRoster({ clock, maxStalenessMs: 3_000, maxDeparted: 1 });
+  const confirmations = createConfirmations({ roster, clock, maxStalenessMs: 3_000, forebearsMs: 0 });
+  for (const n of [1, 2]) {
+    const subscriber = createSubscriber({
+      caller: { tenantId: 't1', agentId: 'a1', tokenVersion: 1, expiresAt: 1e15, instanceId: `i${n}`, instanceName: `pod-${n}` },
+      start: undefined,
+      sink: { send: () => true, end: () => {} },
+      connectedAt: clock.now(),
+      onEnd: () => {},
+      onFault: () => {},
+    });
+    subscriber.greet({ kind: 'hello', epoch: 'e1', cursorSeq: 1, headSeq: 1, pingIntervalMs: 1_000, maxStalenessMs: 3_000 });
+    roster.join(subscriber);
+    roster.leave(subscriber);
+  }
+  await pass(1_000);
+  // The one that is remembered has applied it; of the other nobody knows.
+  const heads = new Map([['t1', { epoch: 'e1', seq: 1 }]]);
+  const { lines, over } = collect((ended) => confirmations.follow(heads, stage.nowMs, ended));
+  await pass(1_999);
+  expect(lines.some((line) => line.endsWith('.'))).toBe(false);
+  await pass(1);
+  await over;
+  expect(lines.at(-1)).toMatch(/^pod-2:0 of 1\.$/);
+});
+
+test('a clock of the database that is far from ours moves no time out of its bounds', async () => {
+  stage.join();
+  await pass(0);
+  for (const skewMs of [-3_600_000, 3_600_000]) {
+    const steps: ConfirmationProgress[] = [];
+    const receipt = { head: { epoch: 'e1', seq: 0 }, committedAt: stage.nowMs + skewMs };
+    for await (const step of stage.hub.confirmations('t1', receipt, new AbortController().signal)) steps.push(step);
+    expect(steps.at(-1)?.elapsedMs).toBeGreaterThanOrEqual(0);
+    expect(steps.at(-1)?.elapsedMs).toBeLessThanOrEqual(3_000);
+  }
 });

@@ -14,8 +14,8 @@ beforeEach(() => {
   roster = createRoster({ clock: { now }, maxStalenessMs: 3_000, maxDeparted: 3 });
 });
 
-function join(tenantId: string): Subscriber {
-  joined += 1;
+function join(tenantId: string, as = joined + 1): Subscriber {
+  joined = as;
   const instance = { instanceId: `i${joined}`, instanceName: `pod-${joined}` };
   const subscriber = createSubscriber({
     caller: { tenantId, agentId: `agent of ${tenantId}`, tokenVersion: 1, expiresAt: 1e15, ...instance },
@@ -55,4 +55,17 @@ test('where there is no room for all who left, the tenant with the most gives wa
   nowMs = 3_000;
   expect(roster.forgottenForMs('flood')).toBe(0);
   expect([...roster.tenantsSeen()]).toEqual([]);
+});
+
+test('a sidecar that came back and left again is remembered from the second time, and keeps nobody else from being forgotten', () => {
+  comeAndGo('one');
+  nowMs = 1_000;
+  comeAndGo('one');
+  nowMs = 2_000;
+  roster.leave(join('one', 1));
+  expect(names('one').toSorted()).toEqual(['pod-1', 'pod-2']);
+  nowMs = 4_500;
+  expect(names('one')).toEqual(['pod-1']);
+  nowMs = 5_000;
+  expect(names('one')).toEqual([]);
 });

@@ -79,3 +79,21 @@ test('who is dismissed and has confirmed everything already leaves by the next r
   expect(said).toEqual(['hello', 'reset']);
   expect(subscriber.dismiss({ kind: 'reset', why: 'again' })).toBe(false);
 });
+
+test('THREATS 34: pings that wait for routes that do not come are bounded, however many reads there were meanwhile', () => {
+  const flooding = createSubscriber({
+    caller,
+    start: undefined,
+    sink: { send: () => true, end: ({ kind }) => void said.push(kind) },
+    connectedAt: { monoMs: 0, wallMs: 0 },
+    onEnd: () => {},
+    onFault: () => {},
+  });
+  flooding.greet({ kind: 'hello', epoch: 'e1', cursorSeq: 5, headSeq: 5, pingIntervalMs: 1_000, maxStalenessMs: 3_000 });
+  for (let id = 1; id <= 65; id += 1) {
+    flooding.ping(id);
+    flooding.collect();
+    flooding.serve(5);
+  }
+  expect([flooding.isOpen, said.at(-1)]).toEqual([false, 'error']);
+});

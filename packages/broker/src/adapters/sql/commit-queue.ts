@@ -15,25 +15,24 @@ export interface CommitQueue<Job> {
 
 export type CommitPlace = 'first' | { readonly tenant: string; readonly caller: string; readonly weight: number };
 
-/** Has turns: pays for what it takes, by weight. */
-interface Purse {
+interface Line<Job> {
+  readonly waiting: { readonly job: Job; readonly weight: number }[];
   /** Of all that waits here. */
   weight: number;
-  credit: number;
 }
 
-interface Line<Job> extends Purse {
-  readonly waiting: { readonly job: Job; readonly weight: number }[];
-}
-
-interface Tenant<Job> extends Purse {
+interface Tenant<Job> {
   /** By caller, the one whose turn it is at the front. */
   readonly lines: Map<string, Line<Job>>;
+  /** Of all that waits here. */
+  weight: number;
+  /** What it may ask the database to write now. */
+  credit: number;
 }
 
 /** How many lines it takes to fill what there is: four agents'. */
 const shares = 8;
-/** What a turn pays for: whoever asks for more at once saves up, and the others have their leases meanwhile. */
+/** What a tenant gets each turn. For a heavy job it has to save up, and everybody's leases are served meanwhile. */
 const creditOfTurn = 16;
 
 export function createCommitQueue<Job>({ maxWeight }: { readonly maxWeight: number }): CommitQueue<Job> {
@@ -61,8 +60,8 @@ export function createCommitQueue<Job>({ maxWeight }: { readonly maxWeight: numb
         return;
       }
       const { tenant: name, caller, weight: more } = place;
-      const tenant = tenants.get(name) ?? { weight: 0, credit: creditOfTurn, lines: new Map() };
-      const line = tenant.lines.get(caller) ?? { weight: 0, credit: creditOfTurn, waiting: [] };
+      const tenant = tenants.get(name) ?? { weight: 0, credit: 0, lines: new Map() };
+      const line = tenant.lines.get(caller) ?? { weight: 0, waiting: [] };
       mustFit(tenant, line, more);
       line.waiting.push({ job, weight: more });
       for (const each of [tenant, line]) each.weight += more;
@@ -73,43 +72,40 @@ export function createCommitQueue<Job>({ maxWeight }: { readonly maxWeight: numb
     next() {
       const urgent = first.shift();
       if (urgent !== undefined) return urgent;
-      const [name, tenant] = whoseTurn(tenants, ({ lines }) => nextWeight(whoseTurn(lines, nextWeight)?.[1])) ?? [];
-      const [caller, line] = whoseTurn(tenant?.lines ?? new Map<string, Line<Job>>(), nextWeight) ?? [];
-      const taken = line?.waiting.shift();
-      if (name === undefined || tenant === undefined || caller === undefined || line === undefined || taken === undefined) return undefined;
-      pay(tenants, name, tenant, taken.weight);
-      pay(tenant.lines, caller, line, taken.weight);
-      weight -= taken.weight;
-      return taken.job;
+      for (const [name, tenant] of tenants) {
+        toTheEnd(tenants, name, tenant);
+        const [caller, line] = payableIn(tenant) ?? [];
+        const taken = line?.waiting.shift();
+        if (caller === undefined || line === undefined || taken === undefined) continue;
+        tenant.credit -= taken.weight;
+        for (const each of [tenant, line]) each.weight -= taken.weight;
+        weight -= taken.weight;
+        toTheEnd(tenant.lines, caller, line);
+        if (line.waiting.length === 0) tenant.lines.delete(caller);
+        if (tenant.lines.size === 0) tenants.delete(name);
+        return taken.job;
+      }
+      return undefined;
     },
   };
 }
 
-function nextWeight<Job>(line: Line<Job> | undefined): number {
-  return line?.waiting[0]?.weight ?? 0;
-}
-
-/** The first that can pay for what it wants next. Whoever is passed over saves up for it. */
-function whoseTurn<P extends Purse>(row: Map<string, P>, priceOf: (purse: P) => number): readonly [string, P] | undefined {
-  for (;;) {
-    const [front] = row;
-    if (front === undefined) return undefined;
-    const [name, purse] = front;
-    if (priceOf(purse) <= purse.credit) return front;
-    purse.credit += creditOfTurn;
-    toTheEnd(row, name, purse);
+/** The turn of a tenant: its first line whose next job it can pay for. One that it passed over stays at the front, and is saved for. */
+function payableIn<Job>(tenant: Tenant<Job>): readonly [string, Line<Job>] | undefined {
+  tenant.credit += creditOfTurn;
+  let dearest = creditOfTurn;
+  for (const entry of tenant.lines) {
+    const price = entry[1].waiting[0]?.weight ?? 0;
+    dearest = Math.max(dearest, price);
+    if (price > tenant.credit) continue;
+    // Nothing is saved for nothing.
+    tenant.credit = Math.min(tenant.credit, dearest);
+    return entry;
   }
+  return undefined;
 }
 
-/** To the end of the row, or out of it. */
-function pay<P extends Purse>(row: Map<string, P>, name: string, purse: P, price: number): void {
-  purse.weight -= price;
-  purse.credit -= price;
-  if (purse.weight > 0) toTheEnd(row, name, purse);
-  else row.delete(name);
-}
-
-function toTheEnd<P extends Purse>(row: Map<string, P>, name: string, purse: P): void {
+function toTheEnd<T>(row: Map<string, T>, name: string, value: T): void {
   row.delete(name);
-  row.set(name, purse);
+  row.set(name, value);
 }

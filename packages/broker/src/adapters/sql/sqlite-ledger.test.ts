@@ -254,6 +254,22 @@ test('THREATS 34: the agents of one tenant can fill the queue, and still there i
   expect(done.indexOf('flood')).toBeGreaterThanOrEqual(8);
 });
 
+test('THREATS 34: an agent’s heavy report holds up no lease of its tenant while others are busy', async () => {
+  const done: string[] = [];
+  let isOver = false;
+  const busy = async (tenant: string) => {
+    while (!isOver) await lend('a', 1, tenant).then(() => done.push('other'));
+  };
+  const others = Array.from({ length: 5 }, (_, tenant) => busy(`other ${tenant}`));
+  const heavy = lend('uses of a', 150, 'mine').then(() => done.push('heavy'));
+  await lend('b', 1, 'mine').then(() => done.push('mine'));
+  await heavy;
+  isOver = true;
+  await Promise.all(others);
+  expect(done.indexOf('mine')).toBeLessThan(12);
+  expect(done.indexOf('heavy')).toBeGreaterThan(done.indexOf('mine'));
+});
+
 test('a heavy job comes to its turn, however many light ones are asked for meanwhile', async () => {
   const done: string[] = [];
   let isOver = false;

@@ -80,6 +80,14 @@ test('INV-4: who has no identity any more is told of the revocation that took it
   expect(told(silent.sink)).toBe('hello@0/0 routes:1 revoked:1 !identity_invalid');
 });
 
+test('a stream that is begun with an identity that is gone ends at once, however far behind it says it is', async () => {
+  stage.log.commit();
+  stage.routes.set('a1', new AppError('identity_invalid', 'gone'));
+  const late = stage.join({}, { epoch: 'e1', seq: 0 });
+  await settle();
+  expect(told(late.sink)).toBe('hello@0/1 revoked:1 !identity_invalid');
+});
+
 test('routes that could not be read are read again, and no pong goes out before them', async () => {
   stage.routes.set('a1', new AppError('store_unavailable', 'down'));
   const one = stage.join();

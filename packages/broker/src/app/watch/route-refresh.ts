@@ -110,6 +110,8 @@ export function createRouteRefresh({
   /** Who has no identity any more still hears of the revocation that took it (INV-4), but has no more time for it than anybody. */
   const dismiss = (subscriber: Subscriber, error: AppError) => {
     const how = { kind: 'error', error } as const;
+    // One that begins with an identity that is gone was never in step by this stream, and must not take the place of one that has a good one.
+    if (!subscriber.hasRoutes) return subscriber.end(how);
     if (!subscriber.dismiss(how)) return;
     onStaged(subscriber);
     setTimeout(() => subscriber.end(how), timeLimitMs).unref();

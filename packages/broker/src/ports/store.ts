@@ -187,7 +187,10 @@ export interface Listings {
   grants(tenantId: string, page: Page): Promise<Listed<GrantListing>>;
   /** With what their status is derived from; `live` leaves out what is known to have ended. */
   leases(tenantId: string, page: Page, live: boolean): Promise<Listed<LeaseListing>>;
+  /** `liveLeases` are what `leaseStatus` calls active: each is looked at. */
   counts(): Promise<{ readonly tenants: number; readonly liveLeases: number; readonly now: number }>;
+  /** Leases that neither ended by themselves nor ran out; what ended with a parent counts until its time is over. Cheap, however many they are. */
+  unexpiredLeases(): Promise<number>;
 }
 
 export interface GrantListing {

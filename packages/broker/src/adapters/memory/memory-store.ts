@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError, type LogHead } from '@leasehold/core';
+import type { Lease } from '../../domain/lease.ts';
+import { leaseStatus } from '../../domain/lease-liveness.ts';
 import type { Tenant } from '../../domain/tenant.ts';
 import type { Committed, CommittedEach, Decision, Facts, Listed, Page, Ref, Selection, Store } from '../../ports/store.ts';
 import { appendAudit, appendRevocation, applyChange } from './memory-changes.ts';
@@ -136,11 +138,17 @@ export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOp
       },
       counts: async () => {
         const at = now();
-        return {
-          tenants: state.tenants.size,
-          liveLeases: [...state.leases.values()].filter((lease) => lease.ended === undefined && lease.expiresAt > at).length,
-          now: at,
+        const isLive = (lease: Lease) => {
+          const [tenant, agent] = [state.tenants.get(lease.tenantId)?.row, state.agents.get(lease.agentId)?.row];
+          const [credential, grant] = [state.credentials.get(lease.credentialId)?.row, state.grants.get(lease.grantId)?.row];
+          if (tenant === undefined || agent === undefined || credential === undefined || grant === undefined) return false;
+          return leaseStatus(lease, { tenant, agent, credential, grant }, at) === 'active';
         };
+        return { tenants: state.tenants.size, liveLeases: [...state.leases.values()].filter(isLive).length, now: at };
+      },
+      unexpiredLeases: async () => {
+        const at = now();
+        return [...state.leases.values()].filter((lease) => lease.ended === undefined && lease.expiresAt > at).length;
       },
     },
     keys: {

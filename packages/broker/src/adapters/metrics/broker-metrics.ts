@@ -121,10 +121,10 @@ export function createBrokerMetrics(registry: Registry): BrokerMetrics {
     observe: (store, watchers) => {
       new Gauge({
         name: 'leasehold_broker_leases_active',
-        help: 'Leases that have neither ended nor run out.',
+        help: 'Leases that have neither ended by themselves nor run out; what ended with a parent counts until its time is over.',
         registers,
         async collect() {
-          this.set((await store.listings.counts()).liveLeases);
+          this.set(await store.listings.unexpiredLeases());
         },
       });
       new Gauge({

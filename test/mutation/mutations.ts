@@ -94,8 +94,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'who revokes waits in line with agents',
     file: `${broker}/adapters/sql/sqlite-ledger.ts`,
-    find: "return lock === 'update' ? 'first' : ",
-    replace: 'return ',
+    find: "  if (lock === 'update') return 'first';\n",
+    replace: '  void lock;\n',
     tests: [`${broker}/adapters/sql/sqlite-ledger.test.ts`],
   },
   {

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import type { ConfirmationResource } from '@leasehold/contract/admin';
+import { AppError } from '@leasehold/core';
 import { expect, test } from 'vitest';
 import { createPrinter } from './output/printer.ts';
 import { reportConfirmations } from './wait.ts';
@@ -46,6 +47,22 @@ test('on a terminal each step overwrites the one before, and names a few of thos
 test('what nobody can name is waited for, too', async () => {
   const nobody = { ...step(0), total: 0, outstanding: [] };
   expect(await shown(true, nobody)).toContain('0 of 0 sidecars confirmed in 0 ms; waiting for whoever this broker does not know');
+});
+
+test('a broker that stops telling leaves no doubt that the change was made', async () => {
+  const out = createPrinter({
+    isJson: false,
+    out: Object.assign(new Writable({ write: (_, __, done) => done() }), { isTTY: false }),
+    env: {},
+  });
+  const broken = async function* () {
+    yield step(1);
+    throw new AppError('broker_unreachable', 'Look whether the change was made.');
+  };
+  await expect(reportConfirmations(out, broken())).rejects.toMatchObject({
+    code: 'broker_unreachable',
+    message: expect.stringMatching(/^The change is committed; .*\nTo see who has confirmed/s),
+  });
 });
 
 test('elsewhere the end alone is printed, with everybody who was closed by the bound', async () => {

@@ -1,4 +1,5 @@
 import type { ChangeOf, ConfirmationResource } from '@leasehold/contract/admin';
+import { AppError } from '@leasehold/core';
 import type { Operation } from './command.ts';
 import type { Printer } from './output/printer.ts';
 
@@ -18,7 +19,7 @@ export async function reportChange<T extends object>(
 
 /** How sidecars confirm a revocation: live on a terminal, a line at the end elsewhere, one object a step for programs. */
 export async function reportConfirmations(out: Printer, steps: AsyncIterable<ConfirmationResource>): Promise<void> {
-  for await (const step of steps) {
+  for await (const step of committed(steps)) {
     const { outstanding, done } = step;
     const text = `${step.confirmed_count} of ${step.total} sidecars confirmed in ${step.elapsed_ms} ms`;
     if (out.isJson) out.json(step);
@@ -40,4 +41,16 @@ const namesShown = 3;
 function someOf(names: readonly string[], of: number): string {
   const more = of - Math.min(names.length, namesShown);
   return `${names.slice(0, namesShown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** Nothing is in doubt but who has confirmed: whoever is told otherwise in an emergency looks in the wrong place. */
+async function* committed(steps: AsyncIterable<ConfirmationResource>): AsyncIterable<ConfirmationResource> {
+  try {
+    yield* steps;
+  } catch (thrown) {
+    const cause = AppError.from(thrown);
+    const message =
+      'The change is committed; who has confirmed it is not known, since the broker stopped telling. Every sidecar closes itself by max_staleness after the commit.\nTo see who has confirmed, give the same command again.';
+    throw new AppError(cause.code, message, { cause });
+  }
 }

@@ -51,13 +51,13 @@ async function add(flags: AddFlags): Promise<void> {
   const problems = [
     ...(ttlMs === undefined ? [`--ttl "${flags.ttl}" is no duration: write it as 5m or 1h.`] : []),
     ...(flags.rate !== undefined && !/^[1-9]\d{0,8}$/.test(flags.rate)
-      ? [`--rate "${flags.rate}" is no whole number of requests a minute.`]
+      ? [`--rate "${flags.rate}" is no number of requests a minute: write 1 or more.`]
       : []),
     ...(notAfter !== undefined && notAfterMs === undefined
       ? [`--not-after "${notAfter}" is no RFC 3339 time such as 2030-01-31T12:00:00Z.`]
       : []),
     ...methods.filter((each) => !isMethod(each.toUpperCase())).map((each) => `--method "${each}" is no HTTP method.`),
-    ...paths.filter((each) => !isPathPrefix(each)).map((each) => `--path "${each}" is no path prefix.`),
+    ...paths.filter((each) => !isPathPrefix(each)).map((each) => `--path "${each}" is no path prefix: it begins with "/".`),
   ];
   if (problems.length > 0) throw new AppError('invalid_argument', problems.join('\n'));
   await operate(flags, async (operation) => {

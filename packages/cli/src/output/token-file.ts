@@ -34,7 +34,7 @@ async function reserve(path: string): Promise<FileHandle> {
   return open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
     throw new AppError(
       'invalid_argument',
-      `The token file ${path} can’t be made (${cause.code}), so nothing was changed.\nName a file that is not there yet.`,
+      `The token file ${path} can’t be made (${cause.code}), so nothing was changed.\n${cause.code === 'EEXIST' ? 'Name a file that is not there yet' : 'Name a file in a folder that is there, and that you may write to'}.`,
       {
         cause,
       },

@@ -60,6 +60,12 @@ export async function refusal({ statusCode, body }: Dispatcher.ResponseData): Pr
 
 export function unreachable(url: string, cause: unknown): AppError {
   const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (typeof code === 'string' && /WRONG_VERSION|PACKET_LENGTH|RECORD_LAYER|EPROTO/.test(code))
+    return new AppError(
+      'broker_unreachable',
+      `What listens at ${url} does not speak TLS.\nCheck that this is the admin port (LEASEHOLD_ADMIN_URL).`,
+      { cause },
+    );
   const isTls = typeof code === 'string' && /CERT|TLS|SSL|SIGNATURE/.test(code);
   return isTls
     ? new AppError(

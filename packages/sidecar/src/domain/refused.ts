@@ -69,12 +69,12 @@ const nextSteps: Readonly<Record<TaughtCode, NextStep>> = {
   },
   path_not_allowed: {
     what: 'This path is not among those that the grant allows.',
-    who: 'An operator changes them with',
+    who: 'An operator sets them, each that is to be allowed, with',
     command: (agent, credential) => `${grant(agent, credential)} --path PREFIX`,
   },
   method_not_allowed: {
     what: 'This method is not among those that the grant allows.',
-    who: 'An operator changes them with',
+    who: 'An operator sets them, each that is to be allowed, with',
     command: (agent, credential) => `${grant(agent, credential)} --method METHOD`,
   },
 };

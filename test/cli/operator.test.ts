@@ -174,10 +174,11 @@ describe('--wait', () => {
     expect(stdout).toMatch(/closed by the bound.*pod-2/);
   });
 
-  test('with --json each step is a line', async () => {
+  test('with --json what was changed is a line, and each step is', async () => {
     await lent();
     operator.over = { confirmations: follow };
-    const steps = await json('credential suspend api --wait');
+    const [changed, ...steps] = await json('credential suspend api --wait');
+    expect(changed).toMatchObject({ name: 'api', status: 'suspended', committed_at: expect.any(String) });
     expect(steps.map(({ done }) => done)).toEqual([false, true]);
     expect(Object.keys(steps[0] ?? {})).toEqual([
       'done',

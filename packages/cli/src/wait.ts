@@ -12,8 +12,8 @@ export async function reportChange<T extends object>(
 ): Promise<void> {
   const { client, out } = operation;
   const { item, revocation } = change;
-  if (out.isJson && !(isWaiting && revocation !== null)) out.json({ ...item, committed_at: revocation?.committed_at ?? null });
-  else if (!out.isJson) out.line(sentence);
+  if (out.isJson) out.json({ ...item, committed_at: revocation?.committed_at ?? null });
+  else out.line(sentence);
   if (isWaiting && revocation !== null) await reportConfirmations(out, client.confirmations(await operation.tenant(), revocation));
 }
 

@@ -1,3 +1,4 @@
+import { AppError, type ErrorCode } from '@leasehold/core';
 import type { Logger } from '@leasehold/runtime';
 import type { SidecarMetrics } from './adapters/metrics/sidecar-metrics.ts';
 import type { FollowerEvent } from './app/follower-events.ts';
@@ -40,14 +41,16 @@ export function observeLeases(metrics: SidecarMetrics, log: Logger): OnLeaseEven
 }
 
 export function observeFollower(metrics: SidecarMetrics, log: Logger): (event: FollowerEvent) => void {
+  /** Said once: the stream is tried again each few seconds, and what the broker says may stay the same for days. */
+  let said: string | undefined;
   return (event) => {
     switch (event.kind) {
       case 'connected':
+        said = undefined;
         log.info({ isResumed: event.isResumed }, 'following the revocation log');
         return;
       case 'disconnected':
-        // Ours are texts; what a logger is given as an error and is none says nothing.
-        log.info(typeof event.why === 'string' ? { why: event.why } : { err: event.why }, 'revocation stream ended');
+        said = logEnd(log, event.why, said);
         return;
       case 'reset':
         metrics.reset();
@@ -69,3 +72,15 @@ export function observeUseReports(log: Logger): (event: UseReportEvent) => void 
     if (event.kind === 'report_lost') log.warn({ code: event.why.code, requests: event.requests }, 'use report refused by the broker');
   };
 }
+
+/** Returns what stands in the log now. An answer of the broker needs no stack; one about who we are needs somebody. */
+function logEnd(log: Logger, why: unknown, said: string | undefined): string {
+  const text = 'revocation stream ended';
+  if (typeof why === 'string') log.info({ why }, text);
+  else if (!(why instanceof AppError)) log.info({ err: why }, text);
+  else if (why.code === said) log.debug({ code: why.code }, text);
+  else log[identityProblems.has(why.code) ? 'warn' : 'info']({ code: why.code, why: why.message }, text);
+  return why instanceof AppError ? why.code : '';
+}
+
+const identityProblems: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['identity_missing', 'identity_invalid']);

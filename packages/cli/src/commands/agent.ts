@@ -61,9 +61,6 @@ async function rotateToken(name: string, flags: TokenFlags): Promise<void> {
     const { item, revocation } = made;
     const sentence = `agent ${item.name} has a new token, shown this once: ${text}`;
     const shownItem = { ...item, ...shown };
-    // The steps of --wait take the place of the change, and a token is shown only once.
-    if (operation.out.isJson && flags.wait === true && revocation !== null)
-      operation.out.json({ ...shownItem, committed_at: revocation.committed_at });
     await reportChange(operation, { item: shownItem, revocation }, sentence, flags.wait === true);
   });
 }

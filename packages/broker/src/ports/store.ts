@@ -191,6 +191,8 @@ export interface Listings {
   counts(): Promise<{ readonly tenants: number; readonly liveLeases: number; readonly now: number }>;
   /** Leases that neither ended by themselves nor ran out; what ended with a parent counts until its time is over. Cheap, however many they are. */
   unexpiredLeases(): Promise<number>;
+  /** Cheap: a broker that starts asks for it while a crowd waits for it to listen. */
+  tenantCount(): Promise<number>;
 }
 
 export interface GrantListing {

@@ -146,6 +146,7 @@ export function createMemoryStore({ epoch, now, auditMac, begin }: MemoryStoreOp
         };
         return { tenants: state.tenants.size, liveLeases: [...state.leases.values()].filter(isLive).length, now: at };
       },
+      tenantCount: async () => state.tenants.size,
       unexpiredLeases: async () => {
         const at = now();
         return [...state.leases.values()].filter((lease) => lease.ended === undefined && lease.expiresAt > at).length;

@@ -15,6 +15,7 @@ export function createListings(run: RunQuery, surroundings: Surroundings): Listi
     leases: (tenantId, page, live) => run(listLeases(tenantId, page, live, surroundings)),
     counts: () => run(count(surroundings)),
     unexpiredLeases: () => run(countUnexpired(surroundings)),
+    tenantCount: () => run(countTenants()),
   };
 }
 
@@ -87,11 +88,15 @@ function* countUnexpired({ now }: Surroundings): Query<number> {
   return integer(row ?? {}, 'unexpired');
 }
 
+function* countTenants(): Query<number> {
+  const [row] = yield statement('SELECT count(*) AS tenants FROM tenants');
+  return integer(row ?? {}, 'tenants');
+}
+
 function* count({ now }: Surroundings): Query<{ readonly tenants: number; readonly liveLeases: number; readonly now: number }> {
   const at = yield* now();
   const [row] = yield statement(liveLeases, at, at);
-  const [all] = yield statement('SELECT count(*) AS tenants FROM tenants');
-  return { tenants: integer(all ?? {}, 'tenants'), liveLeases: integer(row ?? {}, 'live'), now: at };
+  return { tenants: yield* countTenants(), liveLeases: integer(row ?? {}, 'live'), now: at };
 }
 
 function* grantListing(row: Row): Query<GrantListing> {

@@ -17,6 +17,6 @@ export async function forebearsOf(
     ended.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
   // A database that knows no tenant has never had a sidecar.
-  const { tenants } = await store.listings.counts();
+  const tenants = await store.listings.tenantCount();
   return tenants === 0 ? 0 : before === 0 ? maxStalenessMs : before;
 }
